@@ -1,0 +1,1 @@
+"""Who is measured: one card per model family; the networks are in `ports/`."""

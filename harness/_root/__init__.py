@@ -1,0 +1,5 @@
+"""dnabench measures DNA models."""
+
+from ._version import __version__
+
+__all__ = ["__version__"]

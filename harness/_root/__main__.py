@@ -1,0 +1,5 @@
+"""`python -m dnabench` is `dnabench`."""
+
+from dnabench.harness.cli import main
+
+main()
