@@ -349,6 +349,8 @@ class RunRecord:
     error: str = ""
     predictions: str = ""
     """sha256 of the .npz beside the record, empty where there is none."""
+    outputs: Callable[[], Predictions] | None = field(default=None, compare=False, repr=False)
+    """Brings the predictions from memory or disk; never part of the file."""
 
 
 Progress = Callable[[str], None]

@@ -1,0 +1,78 @@
+"""The commands under one roof, each help page beginning with a line to try."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from .check import check
+from .fetch import fetch
+from .listing import list_names
+from .report import report
+from .run import run
+from .show import show
+
+EXAMPLES = {
+    "dnabench": "dnabench run -m kmer -s yeast        # a first table in about a minute, no download",
+    "run": "dnabench run -m majority,kmer,onehot -s yeast",
+    "fetch": "dnabench fetch gue                   # before going to a machine without network",
+    "list": "dnabench list tasks yeast",
+    "show": "dnabench show yeast/coding",
+    "report": "dnabench report results --format md > table.md",
+    "check": "dnabench check --model kmer",
+}
+
+
+class Group(TyperGroup):
+    """A help page whose first line can be run."""
+
+    def format_usage(self, ctx: Any, formatter: Any) -> None:
+        formatter.write(EXAMPLES["dnabench"] + "\n\n")
+        super().format_usage(ctx, formatter)
+
+
+class Command(TyperCommand):
+    """The same for one command."""
+
+    def format_usage(self, ctx: Any, formatter: Any) -> None:
+        formatter.write(EXAMPLES[self.name or "dnabench"] + "\n\n")
+        super().format_usage(ctx, formatter)
+
+
+# Markup and pretty tracebacks would import rich at every start.
+app = typer.Typer(
+    cls=Group,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+for name, function in (
+    ("run", run),
+    ("fetch", fetch),
+    ("list", list_names),
+    ("show", show),
+    ("report", report),
+    ("check", check),
+):
+    app.command(name, cls=Command)(function)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from dnabench._version import __version__
+
+        print(f"dnabench {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def top(
+    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True)] = False,
+) -> None:
+    """Measure DNA models: tables with intervals, baselines beside them, data with an identity.
+
+    Tables go to stdout, the rest to stderr. Exit codes: 0 done, 1 some cells failed or their data is not here,
+    2 the request was wrong, 130 interrupted.
+    """

@@ -1,0 +1,5 @@
+"""stub"""
+
+
+def fetch() -> None:
+    """Stub."""

@@ -1,0 +1,5 @@
+"""stub"""
+
+
+def list_names() -> None:
+    """Stub."""

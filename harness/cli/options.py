@@ -1,0 +1,93 @@
+"""The options of the commands, each with its spellings and its sentence, and what their words mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from ..errors import RequestError
+
+Models = Annotated[
+    list[str], Option("-m", "--model", help="Registered name or file.py:Class; several with commas.", metavar="MODEL")
+]
+Suites = Annotated[
+    list[str], Option("-s", "--suite", help="Registered suite, or a folder or suite.yaml of yours.", metavar="SUITE")
+]
+Tasks = Annotated[
+    list[str],
+    Option("-t", "--task", help="Task, glob ('gue/emp_*'), or your csv, tsv, fasta or parquet file.", metavar="TASK"),
+]
+Includes = Annotated[list[str], Option(help="A folder with suites of yours, found by name.", metavar="DIR")]
+ProtocolName = Annotated[str, Option("-p", "--protocol", help="fit, probe, finetune or zero_shot; else by the model.")]
+Recipe = Annotated[str, Option(help="A recipe of the task file, such as gue-official.")]
+ModelArgs = Annotated[list[str], Option("--model-args", help="Options of the model: k=4,strands=one.", metavar="K=V")]
+AsName = Annotated[str, Option("--as", help="A stable name for one model.", metavar="NAME")]
+Seeds = Annotated[str, Option(help="Seeds of protocols that use one: 0-4 or 0,1,2.")]
+Limit = Annotated[int, Option(help="Only the first N rows of each split; the record is marked partial.", metavar="N")]
+BatchSize = Annotated[str, Option("--batch-size", help="Rows per batch, or auto.", metavar="N")]
+Device = Annotated[str, Option(help="cpu, cuda, cuda:1 or auto.")]
+Data = Annotated[Path | None, Option("--data", help="Folder with the official files.", metavar="DIR")]
+Offline = Annotated[bool, Option("--offline", help="Never ask the hub.")]
+Fresh = Annotated[bool, Option("--fresh", help="Compute again what is already there.")]
+DryRun = Annotated[bool, Option("--dry-run", help="Print the plan and compute nothing.")]
+Output = Annotated[Path, Option("-o", "--output", help="Folder of the results.", metavar="DIR")]
+AsJson = Annotated[bool, Option("--json", help="Same as --format json.")]
+FormatName = Annotated[str, Option("--format", help="console, md, csv, tex or json; md where stdout is no terminal.")]
+MetricName = Annotated[str, Option("--metric", help="A stored metric in place of the tasks' own.")]
+Verbose = Annotated[bool, Option("-v", "--verbose", help="A line per cell on stderr.")]
+Published = Annotated[Path, Option(help="Folder with the literature's scores (csv).", metavar="DIR")]
+Pattern = Annotated[str, Argument(help="Only names that hold this, or match this glob.")]
+
+
+def words(values: Sequence[str]) -> list[str]:
+    """Values with commas and blanks taken apart, unless they are a file's name.
+
+    >>> words(["kmer, gc", "onehot"])
+    ['kmer', 'gc', 'onehot']
+    """
+    parts = ([v] if Path(v).exists() else v.replace(",", " ").split() for v in values)
+    return [word for part in parts for word in part]
+
+
+def seeds(text: str) -> tuple[int, ...]:
+    """Seeds from `0-4`, `0,1,2` or a mixture.
+
+    >>> seeds("0-2,7")
+    (0, 1, 2, 7)
+    """
+    found: list[int] = []
+    for part in words([text]):
+        first, _, last = part.partition("-")
+        if not first.isdigit() or not (last or first).isdigit() or int(last or first) < int(first):
+            raise RequestError(f"--seeds {text!r}: write seeds as 0-4 or 0,1,2.")
+        found += range(int(first), int(last or first) + 1)
+    return tuple(dict.fromkeys(found))
+
+
+def model_args(values: Sequence[str]) -> dict[str, str]:
+    """Options of a model from `k=4,strands=one` or `k=4 strands=one`.
+
+    >>> model_args(["k=4,strands=one"])
+    {'k': '4', 'strands': 'one'}
+    """
+    found = {}
+    for word in words(values):
+        name, equals, value = word.partition("=")
+        if not (name and equals):
+            raise RequestError(f"--model-args {word!r}: write name=value, several with commas.")
+        found[name] = value
+    return found
+
+
+def form(name: str, as_json: bool) -> str:
+    """The format asked for; a terminal gets `console`, a file or pipe `md`."""
+    import sys
+
+    from ..report.render import check_format
+
+    if as_json:
+        return "json"
+    return check_format(name) if name else "console" if sys.stdout.isatty() else "md"

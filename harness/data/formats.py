@@ -1,0 +1,186 @@
+"""Readers: csv, tsv, FASTA and parquet, plain or gzipped, into rows of text. What the text means is `rows.py`'s."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dnabench.harness.errors import DataError, nearest
+
+from .opening import read_plain, text_of
+from .parquet import MAGIC, parquet_columns
+
+FASTA_SUFFIXES = (".fa", ".fasta", ".fna", ".fas")
+_DELIMITERS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars", " ": "spaces"}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What every reader returns: one entry per row, still text, in file order.
+
+    `sequences` (and `seconds` of a pair task) have the case of the file until `rows.check_letters` saw them;
+    `lower_case` counts rows with lower-case letters where the reader has upper-cased them itself.
+    """
+
+    sequences: list[str]
+    seconds: list[str]
+    labels: list[str]
+    columns: dict[str, list[str]] = field(default_factory=dict)
+    lower_case: int = 0
+    lines: Sequence[int] = ()
+    """1-based line of each row as an editor shows it; empty where a file has no lines (parquet)."""
+
+    def __len__(self) -> int:
+        return len(self.sequences)
+
+    def place(self, row: int) -> str:
+        """Where row `row` (0-based) stands in its file: `line 7`, or `row 6` where there are no lines."""
+        return f"line {self.lines[row]}" if len(self.lines) else f"row {row + 1}"
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns hold the sequences and the label."""
+
+    sequences: tuple[str, ...] = ("sequence",)
+    label: str = "label"
+
+
+def read_rows(path: Path, columns: Columns, name: str) -> Rows:
+    """The rows of one file, by its content: csv, tsv, FASTA or parquet, plain or gzipped.
+
+    `name` is what errors call the file. Raises DataError with file and line, Unavailable for parquet without pyarrow.
+    """
+    return parse_rows(read_plain(path, name), columns, name)
+
+
+def parse_rows(data: bytes, columns: Columns, name: str) -> Rows:
+    """The same from plain bytes; the name's ending tells csv from tsv."""
+    suffix = Path(name.lower().removesuffix(".gz").removesuffix(".bgz")).suffix
+    if data.startswith(MAGIC):
+        return _pick(parquet_columns(data, name), (), columns, name)
+    text = text_of(data, name)
+    if suffix in FASTA_SUFFIXES or text.startswith(">"):
+        return _fasta_rows(text, columns, name)
+    delimiter = {".csv": ",", ".tsv": "\t", ".bed": "\t"}.get(suffix) or _likely_delimiter(text)
+    table, lines = read_table(text, delimiter, (*columns.sequences, columns.label), name)
+    return _pick(table, lines, columns, name)
+
+
+def read_table(
+    text: str, delimiter: str, needed: Sequence[str], name: str
+) -> tuple[dict[str, list[str]], Sequence[int]]:
+    """Columns of a delimited text by the names in its first line, and each row's line number.
+
+    Blank lines are skipped. Raises DataError for a ragged row, a missing column or another delimiter.
+
+    >>> read_table("sequence,label\\nACGT,1\\n", ",", ("sequence", "label"), "a.csv")
+    ({'sequence': ['ACGT'], 'label': ['1']}, range(2, 3))
+    """
+    cells, lines = _cells(text, delimiter, name)
+    if not cells:
+        raise DataError(f"{name} is empty: its first line must name the columns {', '.join(needed)}")
+    header = [cell.strip() for cell in cells[0]]
+    _check_header(header, delimiter, needed, name)
+    body, lines = cells[1:], lines[1:]
+    if set(map(len, body)) - {len(header)}:
+        _refuse_ragged(body, lines, len(header), name)
+    return dict(zip(header, map(list, zip(*body, strict=True)) if body else ([] for _ in header), strict=True)), lines
+
+
+def _cells(text: str, delimiter: str, name: str) -> tuple[list[list[str]], Sequence[int]]:
+    if '"' in text:
+        return _quoted_cells(text, delimiter, name)
+    # Without quotes a line is a row, and splitting is twice as fast as the csv module.
+    lines = text.split("\n")
+    if not lines[-1]:
+        lines.pop()
+    numbers: Sequence[int] = range(1, len(lines) + 1)
+    if "" in lines:
+        numbers = [i for i, line in enumerate(lines, 1) if line]
+        lines = [line for line in lines if line]
+    return [line.split(delimiter) for line in lines], numbers
+
+
+def _quoted_cells(text: str, delimiter: str, name: str) -> tuple[list[list[str]], Sequence[int]]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    cells: list[list[str]] = []
+    numbers: list[int] = []
+    line = 1
+    try:
+        for row in reader:
+            if row:
+                cells.append(row)
+                numbers.append(line)
+            line = reader.line_num + 1
+    except csv.Error as problem:
+        raise DataError(f"{name}, line {line}: broken quoting ({problem}): close or remove the quote") from None
+    return cells, numbers
+
+
+def _check_header(header: list[str], delimiter: str, needed: Sequence[str], name: str) -> None:
+    twice = next((column for column in header if header.count(column) > 1), None)
+    if twice is not None:
+        raise DataError(f"{name}, line 1: the column {twice!r} is named twice: rename one of them")
+    missing = [column for column in needed if column not in header]
+    if not missing:
+        return
+    whole = delimiter.join(header)
+    for other, word in _DELIMITERS.items():
+        if other != delimiter and set(needed) <= {cell.strip() for cell in whole.split(other)}:
+            raise DataError(
+                f"{name}, line 1: columns are separated by {word} where {_DELIMITERS[delimiter]} were expected: "
+                "name the file .csv for commas or .tsv for tabs"
+            )
+    seen = ", ".join(repr(column[:40]) for column in header[:8])
+    raise DataError(
+        f"{name}, line 1: there is no column {missing[0]!r}, only {seen}: "
+        f"the first line must name the columns {', '.join(needed)}.{nearest(missing[0], header)}"
+    )
+
+
+def _refuse_ragged(body: list[list[str]], lines: Sequence[int], width: int, name: str) -> None:
+    row = next(i for i, cells in enumerate(body) if len(cells) != width)
+    raise DataError(
+        f"{name}, line {lines[row]}: {len(body[row])} columns where the first line names {width}: "
+        "the row is cut short or holds a stray delimiter"
+    )
+
+
+def _pick(table: dict[str, list[str]], lines: Sequence[int], columns: Columns, name: str) -> Rows:
+    for column in (*columns.sequences, columns.label):
+        if column not in table:
+            seen = ", ".join(map(repr, table))
+            raise DataError(f"{name}: there is no column {column!r}, only {seen}.{nearest(column, list(table))}")
+    rest = {key: cells for key, cells in table.items() if key not in (*columns.sequences, columns.label)}
+    seconds = table[columns.sequences[1]] if len(columns.sequences) > 1 else []
+    return Rows(table[columns.sequences[0]], seconds, table[columns.label], rest, lines=lines)
+
+
+def _likely_delimiter(text: str) -> str:
+    first = text.split("\n", 1)[0]
+    return max(",\t;", key=first.count)
+
+
+def _fasta_rows(text: str, columns: Columns, name: str) -> Rows:
+    """Label in the header's last field; earlier `key=value` fields that all records have become columns."""
+    if len(columns.sequences) > 1:
+        raise DataError(f"{name} is FASTA, which holds no pairs: give a csv with {', '.join(columns.sequences)}")
+    text = text.lstrip("\n")
+    if not text.startswith(">"):
+        raise DataError(f"{name}, line 1: a FASTA file starts with '>', found {text[:20]!r}")
+    sequences, labels, extras, lines = [], [], [], []
+    line = 1
+    for record in text[1:].split("\n>"):
+        header, _, body = record.partition("\n")
+        fields = header.replace("|", " ").split()
+        if len(fields) < 2:
+            raise DataError(f"{name}, line {line}: the header {'>' + header!r} has no label as its last field")
+        sequences.append(body.replace("\n", "").replace(" ", ""))
+        labels.append(fields[-1].removeprefix(f"{columns.label}="))
+        extras.append({"id": fields[0], **dict(f.split("=", 1) for f in fields[1:-1] if "=" in f)})
+        lines.append(line)
+        line += record.count("\n") + 1
+    shared = [key for key in extras[0] if all(key in extra for extra in extras)]
+    return Rows(sequences, [], labels, {key: [extra[key] for extra in extras] for key in shared}, lines=lines)

@@ -1,0 +1,172 @@
+"""Files of hub repositories, kept under the commit they came from: `<cache>/hub/datasets/org--name/<commit>/…`.
+
+The commit that a branch stood for at the first download is written beside the files and stays in force, so that a
+task does not change under a running study.
+"""
+
+import json
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from dnabench.harness.errors import Unavailable
+
+from .suite_schema import relative_path
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_SECONDS = 10
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A repository of the hub; `revision` None is the newest commit of main at the first download."""
+
+    name: str
+    revision: str | None = None
+    kind: Literal["dataset", "model"] = "dataset"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A file from the hub on this machine."""
+
+    path: Path
+    origin: str
+    """`hub:org/name@commit7`"""
+
+
+def find_kept(repository: Repository, file: str, cache: Path) -> Kept | None:
+    """A file that was downloaded before, at the pinned or recorded commit; None where there is none."""
+    folder = _folder(repository, cache)
+    commit = _recorded(folder, repository.revision)
+    if commit is None or not (folder / commit / _safe(file)).is_file():
+        return None
+    return Kept(folder / commit / file, f"hub:{repository.name}@{commit[:7]}")
+
+
+def download(repository: Repository, file: str, cache: Path) -> Kept:
+    """A file of the repository, downloaded unless it is here already; a half download never counts as one.
+
+    Raises Unavailable with one sentence: no network, no such file, revision or repository, or access not granted.
+    """
+    kept = find_kept(repository, file, cache)
+    if kept:
+        return kept
+    folder = _folder(repository, cache)
+    commit = _recorded(folder, repository.revision) or _resolved(repository, folder)
+    _fetch(repository, _safe(file), commit, folder / commit)
+    return Kept(folder / commit / file, f"hub:{repository.name}@{commit[:7]}")
+
+
+def _safe(file: str) -> str:
+    try:
+        return relative_path(file)
+    except ValueError as problem:
+        raise Unavailable(f"a path on the hub is refused: {problem}") from None
+
+
+def _folder(repository: Repository, cache: Path) -> Path:
+    name = _safe(repository.name).replace("/", "--")
+    return cache / "hub" / f"{repository.kind}s" / name
+
+
+def _recorded(folder: Path, revision: str | None) -> str | None:
+    if revision and _COMMIT.fullmatch(revision):
+        return revision
+    try:
+        commit = json.loads((folder / "revisions.json").read_text(encoding="utf-8")).get(revision or "main")
+    except (OSError, ValueError, AttributeError):
+        # Nothing recorded, or a record cut short: it is resolved and written anew.
+        return None
+    return commit if isinstance(commit, str) and _COMMIT.fullmatch(commit) else None
+
+
+def _resolved(repository: Repository, folder: Path) -> str:
+    answer = _resolve(repository, os.environ.get("HF_ENDPOINT"))
+    if isinstance(answer, Unavailable):
+        raise answer
+    record = folder / "revisions.json"
+    try:
+        known = json.loads(record.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        known = {}
+    known = (known if isinstance(known, dict) else {}) | {repository.revision or "main": answer}
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = record.with_suffix(f".{os.getpid()}.tmp")
+    partial.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    partial.replace(record)
+    return answer
+
+
+@lru_cache(maxsize=64)
+def _resolve(repository: Repository, endpoint: str | None) -> str | Unavailable:
+    """The commit of a revision. Failures are remembered too: without network each file would wait for its own."""
+    from huggingface_hub import HfApi
+
+    def ask() -> Any:
+        api = HfApi(endpoint=endpoint)
+        return api.repo_info(
+            repository.name, revision=repository.revision, repo_type=repository.kind, timeout=_SECONDS
+        )
+
+    try:
+        return str(_in_one_sentence(ask, repository, "").sha)
+    except Unavailable as problem:
+        return problem
+
+
+def _fetch(repository: Repository, file: str, commit: str, folder: Path) -> None:
+    from huggingface_hub import hf_hub_download
+
+    def get() -> str:
+        return hf_hub_download(
+            repository.name,
+            file,
+            repo_type=repository.kind,
+            revision=commit,
+            local_dir=folder,
+            endpoint=os.environ.get("HF_ENDPOINT"),
+            etag_timeout=_SECONDS,
+        )
+
+    _in_one_sentence(get, repository, file)
+
+
+def _in_one_sentence(call: Callable[[], _Result], repository: Repository, file: str) -> _Result:
+    """What `call` returns, or Unavailable in our own words for each of the hub client's errors."""
+    from huggingface_hub import errors
+
+    where = f"{repository.kind} {repository.name} on the hub"
+    try:
+        return call()
+    except errors.GatedRepoError:
+        said = f"{where} is gated: ask for access on its page, then log in with `hf auth login` or set HF_TOKEN"
+    except errors.RevisionNotFoundError:
+        said = f"{where} has no revision {repository.revision or 'main'!r}: correct the suite's `hub.revision`"
+    except errors.RepositoryNotFoundError:
+        said = f"{where} does not exist or is private: check the name, or log in with `hf auth login` or HF_TOKEN"
+    except errors.OfflineModeIsEnabled:
+        said = "the hub is not asked because HF_HUB_OFFLINE is set"
+    except errors.LocalEntryNotFoundError:
+        said = f"{where} could not be reached"
+    except errors.EntryNotFoundError:
+        said = f"{where} has no file {file}"
+    except errors.HfHubHTTPError as problem:
+        said = f"{where} answered with status {problem.response.status_code}"
+    except (OSError, errors.HFValidationError) as problem:
+        said = f"{where} could not be downloaded ({type(problem).__name__}: {_first_line(problem)})"
+    except Exception as problem:
+        # The client's own network library changes with its versions (requests, httpx): told by module, not by class.
+        if type(problem).__module__.split(".")[0] not in ("httpx", "httpx2", "httpcore", "httpcore2", "requests"):
+            raise
+        said = f"{where} could not be reached ({type(problem).__name__})"
+    raise Unavailable(said) from None
+
+
+def _first_line(problem: Exception) -> str:
+    return (str(problem).splitlines() or [""])[0][:120]

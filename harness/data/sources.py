@@ -1,0 +1,136 @@
+"""Where a task's files are: beside the suite, under --data DIR, DNABENCH_DATA, the cache, or on the hub."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from dnabench.harness.errors import RequestError, Unavailable
+from dnabench.harness.types import FileFacts, Task
+
+from . import hub
+
+DATA_VARIABLE = "DNABENCH_DATA"
+CACHE_VARIABLE = "DNABENCH_CACHE"
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """Where to look for data, whether the network may be used, and how many rows of each split to keep."""
+
+    data_dir: Path | None = None
+    offline: bool = False
+    cache: Path | None = None
+    """None: the folder that DNABENCH_CACHE names, else ~/.cache/dnabench."""
+    limit: int | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file on this machine and where it came from, in words that are true on every machine."""
+
+    path: Path
+    origin: str
+
+
+def locate(task: Task, facts: FileFacts, options: DataOptions) -> Found:
+    """The file that `facts` describe, in the order: --data, DNABENCH_DATA, cache, hub; embedded suites in their folder.
+
+    Each place is tried with each of the source's folders, with the official and the hub's path, plain, gzipped and as
+    parquet. Raises Unavailable saying which file is missing where and what to do, RequestError for a data folder that
+    does not exist.
+    """
+    found = find_local(task, facts, options)
+    if found:
+        return found
+    if task.source.embedded:
+        raise Unavailable(f"{task.name}: {facts.path} is missing beside the suite file: reinstall or restore it")
+    reason = _no_download(task, facts, options)
+    if not reason:
+        try:
+            return _from_hub(task, facts, options)
+        except Unavailable as problem:
+            reason = str(problem)
+    raise Unavailable(
+        f"{task.name}: {facts.path} is missing: looked in {_looked(task, options)}; {reason}; "
+        f"get it with `dnabench fetch {task.suite}` or name its folder with --data DIR"
+    )
+
+
+def find_local(task: Task, facts: FileFacts, options: DataOptions) -> Found | None:
+    """The file where it lies on this machine already; None where it does not."""
+    for root, origin in _roots(task, options):
+        for path in _spellings(facts):
+            if (root / path).is_file():
+                return Found(root / path, origin)
+    if task.source.hub_repo and not task.source.embedded:
+        kept = hub.find_kept(_repository(task), facts.hub_path or facts.path, cache_folder(options))
+        if kept:
+            return Found(kept.path, kept.origin)
+    return None
+
+
+def cache_folder(options: DataOptions) -> Path:
+    """Where downloads are kept."""
+    named = options.cache or os.environ.get(CACHE_VARIABLE)
+    return Path(named).expanduser() if named else Path.home() / ".cache" / "dnabench"
+
+
+def _roots(task: Task, options: DataOptions) -> Iterator[tuple[Path, str]]:
+    if task.source.embedded:
+        yield Path(task.folder), "embedded"
+        return
+    for folder, name in _data_folders(options):
+        if not folder.is_dir():
+            raise RequestError(f"{name} is not a folder: name the folder that holds the data")
+        yield from ((folder / inner, "data folder") for inner in task.source.folders)
+    # The cache is shared by all suites: a file that lies bare in it could be another suite's.
+    named = [inner for inner in task.source.folders if inner != "."] or [task.suite]
+    yield from ((cache_folder(options) / inner, "cache") for inner in named)
+
+
+def _data_folders(options: DataOptions) -> Iterator[tuple[Path, str]]:
+    """Each data folder and how the user named it."""
+    if options.data_dir is not None:
+        yield options.data_dir.expanduser(), f"--data {options.data_dir}"
+    named = os.environ.get(DATA_VARIABLE)
+    if named:
+        yield Path(named).expanduser(), f"{DATA_VARIABLE}={named}"
+
+
+def _spellings(facts: FileFacts) -> list[str]:
+    """The names under which one file may lie, official ones first.
+
+    >>> _spellings(FileFacts("tf/0/dev.csv", hub_path="GUE/human_tf_0/dev.csv"))[:3]
+    ['tf/0/dev.csv', 'tf/0/dev.csv.gz', 'tf/0/dev.parquet']
+    """
+    paths = [facts.path] + ([facts.hub_path] if facts.hub_path not in (None, facts.path) else [])
+    spelt = []
+    for path in filter(None, paths):
+        stem, point, ending = path.removesuffix(".gz").rpartition(".")
+        parquet = [f"{stem}.parquet"] if point and ending in ("csv", "tsv") else []
+        spelt += [path, f"{path}.gz", *parquet]
+    return spelt
+
+
+def _no_download(task: Task, facts: FileFacts, options: DataOptions) -> str:
+    """Why the hub is not asked, or an empty string."""
+    if not task.source.hub_repo:
+        return "the suite names no place to download it from"
+    return "nothing is downloaded with --offline" if options.offline else ""
+
+
+def _from_hub(task: Task, facts: FileFacts, options: DataOptions) -> Found:
+    kept = hub.download(_repository(task), facts.hub_path or facts.path, cache_folder(options))
+    return Found(kept.path, kept.origin)
+
+
+def _repository(task: Task) -> hub.Repository:
+    return hub.Repository(task.source.hub_repo or "", task.source.hub_revision)
+
+
+def _looked(task: Task, options: DataOptions) -> str:
+    inner = [folder for folder in task.source.folders if folder != "."]
+    tried = f" (in {', '.join(inner)}{' and itself' if '.' in task.source.folders else ''})" if inner else ""
+    places = [name + tried for _, name in _data_folders(options)]
+    return ", ".join([*places, "the cache"])

@@ -1,0 +1,103 @@
+"""Rows into batches: by a budget of tokens for reading, by a number of rows for training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..errors import Unavailable
+from ..sequence import lengths as bases_of
+
+Index = NDArray[np.int64]
+_POOL = 32
+
+
+def token_batches(lengths: Sequence[int] | Index, budget: int) -> list[Index]:
+    """Batches of row numbers, longest rows first, whose padded size (rows times longest) fits the budget.
+
+    A row longer than the budget stands alone. The longest come first so that a full memory shows at once.
+
+    >>> [batch.tolist() for batch in token_batches([2, 9, 3, 3], 9)]
+    [[1], [2, 3, 0]]
+    """
+    sizes = np.asarray(lengths, np.int64)
+    order = np.argsort(-sizes, kind="stable")
+    batches, start = [], 0
+    while start < len(order):
+        rows = max(1, budget // max(1, int(sizes[order[start]])))
+        batches.append(order[start : start + rows])
+        start += rows
+    return batches
+
+
+def shuffled_batches(lengths: Index, rows: int, draw: np.random.Generator) -> list[Index]:
+    """All rows once in random order, `rows` to a batch; rows of like length go together where lengths differ.
+
+    >>> batches = shuffled_batches(np.array([3, 3, 3, 3, 3]), 2, np.random.default_rng(0))
+    >>> [len(b) for b in batches], sorted(int(i) for b in batches for i in b)
+    ([2, 2, 1], [0, 1, 2, 3, 4])
+    """
+    order = draw.permutation(len(lengths))
+    if len(lengths) and lengths.min() == lengths.max():
+        return [order[a : a + rows] for a in range(0, len(order), rows)]
+    # Sorting only inside pools of some batches saves padding and keeps the batches' make-up random.
+    pools = [order[a : a + rows * _POOL] for a in range(0, len(order), rows * _POOL)]
+    pools = [pool[np.argsort(lengths[pool], kind="stable")] for pool in pools]
+    batches = [pool[a : a + rows] for pool in pools for a in range(0, len(pool), rows)]
+    return [batches[i] for i in draw.permutation(len(batches))]
+
+
+def in_batches(
+    function: Callable[[list[str]], NDArray[Any]],
+    sequences: Sequence[str],
+    budget: int,
+    lengths: Sequence[int] | Index | None = None,
+) -> NDArray[Any]:
+    """`function` over all sequences in token-budget batches, its rows put back into input order.
+
+    `lengths` are tokens per row, bases where it is not given. Where the accelerator's memory is full the budget
+    is halved for all that follows; Unavailable if a single row is too much.
+    """
+    sizes = bases_of(sequences) if lengths is None else np.asarray(lengths, np.int64)
+    waiting = token_batches(sizes, budget)
+    parts: list[tuple[Index, NDArray[Any]]] = []
+    while waiting:
+        batch = waiting.pop(0)
+        try:
+            parts.append((batch, function([sequences[i] for i in batch])))
+        except torch.cuda.OutOfMemoryError:
+            budget = halved(budget, batch, sizes)
+            left = np.concatenate([batch, *waiting])
+            waiting = [left[part] for part in token_batches(sizes[left], budget)]
+    return _in_order(parts, len(sequences))
+
+
+def halved(budget: int, batch: Index, lengths: Index) -> int:
+    """Half of what the batch took, after the accelerator ran out of memory; Unavailable where it was one row."""
+    longest = int(lengths[batch].max())
+    if len(batch) == 1:
+        raise Unavailable(
+            f"a single row of {longest} tokens does not fit the memory of {_accelerator()}: "
+            "cut the rows (max_length) or use a larger device"
+        )
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return max(1, min(budget, longest * len(batch)) // 2)
+
+
+def _accelerator() -> str:
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "this device"
+
+
+def _in_order(parts: list[tuple[Index, NDArray[Any]]], rows: int) -> NDArray[Any]:
+    if not parts:
+        return np.zeros((0, 0), np.float32)
+    first = parts[0][1]
+    table = np.empty((rows, *first.shape[1:]), first.dtype)
+    for batch, part in parts:
+        table[batch] = part
+    return table

@@ -1,0 +1,74 @@
+"""What a network's raw outputs mean for each kind of target: the loss to train by, the outputs to store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from ..types import Target
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Cross-entropy for classes, binary cross-entropy per label, squared error of standardised values."""
+
+    target: Target
+    centre: float = 0.0
+    spread: float = 1.0
+
+    def labels(self, labels: Array) -> Tensor:
+        """Labels of a split as the loss wants them: int64 (n,) for classes, else float32 (n, outputs)."""
+        if self.target.kind == "class":
+            return torch.from_numpy(np.asarray(labels, np.int64))
+        if self.target.kind == "multilabel":
+            return torch.from_numpy(np.asarray(labels, np.float32))
+        values = (np.asarray(labels, np.float64) - self.centre) / self.spread
+        return torch.from_numpy(values.astype(np.float32)[:, None])
+
+    def loss(self, raw: Tensor, labels: Tensor) -> Tensor:
+        """Mean loss of the rows; raw (n, outputs) as the network gives it."""
+        if self.target.kind == "class":
+            return functional.cross_entropy(raw, labels)
+        if self.target.kind == "multilabel":
+            return functional.binary_cross_entropy_with_logits(raw, labels)
+        return functional.mse_loss(raw, labels)
+
+    def outputs(self, raw: Array) -> NDArray[np.float32]:
+        """Raw outputs as probabilities or, for values, in the units of the labels; float32 (n, outputs)."""
+        scores = torch.from_numpy(np.asarray(raw, np.float64))
+        if self.target.kind == "class":
+            scores = torch.softmax(scores, 1)
+        elif self.target.kind == "multilabel":
+            scores = torch.sigmoid(scores)
+        else:
+            scores = scores * self.spread + self.centre
+        return scores.numpy().astype(np.float32)
+
+
+def objective_of(target: Target, labels: Array) -> Objective:
+    """The objective of a task, with the centre and spread of train's labels where they are values."""
+    if target.kind != "value":
+        return Objective(target)
+    values = np.asarray(labels, np.float64)
+    return Objective(target, float(values.mean()), float(values.std()) or 1.0)
+
+
+def collapsed(outputs: Array, target: Target) -> bool:
+    """True where a trained network says the same of every row: one class for all, or constant columns.
+
+    >>> collapsed(np.array([[0.6, 0.4], [0.9, 0.1]]), Target("class", ("0", "1")))
+    True
+    """
+    if len(outputs) < 2:
+        return False
+    if target.kind == "class":
+        return len(np.unique(outputs.argmax(1))) == 1
+    return bool((np.ptp(outputs, axis=0) <= 1e-6 * np.abs(outputs).max()).all())

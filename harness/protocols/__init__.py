@@ -1,0 +1,152 @@
+"""How a model meets a task: one table says which protocol serves which inputs with which capability.
+
+fit        the model learns from the task's own rows (majority, gc, length, nearest)
+probe      a linear model on the model's embedding (kmer, onehot, embeddings of pretrained models)
+finetune   a torch module trained on the task (cnn)
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from ..errors import AdapterError, RequestError, nearest
+from ..metrics import find_metric
+from ..types import Adapter, Capability, Fit, InputKind, Inputs, Split, Task
+from .fit import TrainRows, model_name
+
+__all__ = ["PROTOCOLS", "ProtocolSpec", "TrainRows", "choose", "configure", "run_protocol"]
+
+
+@dataclass(frozen=True)
+class ProtocolSpec:
+    """One protocol: what it needs of a model, which inputs it serves, and its version."""
+
+    name: str
+    version: int
+    """Part of a cell's identity: raised when any number may change."""
+    capability: Capability
+    inputs: tuple[InputKind, ...]
+    uses_seed: bool
+    """False where every seed gives the same outputs, so that one replicate is enough."""
+    title: str
+
+
+PROTOCOLS: Mapping[str, ProtocolSpec] = {
+    spec.name: spec
+    for spec in (
+        ProtocolSpec("fit", 1, "fit", ("sequence",), False, "learnt from the task's own rows"),
+        ProtocolSpec("probe", 1, "embed", ("sequence",), False, "linear model on the embedding"),
+        ProtocolSpec("finetune", 1, "module", ("sequence",), True, "network trained on the task"),
+    )
+}
+"""In the order of preference: the first that a model can do is its default."""
+
+
+def choose(task: Task, adapter: Adapter, requested: str | None = None) -> tuple[str | None, str]:
+    """The protocol for a model on a task and why; None with the reason where there is none.
+
+    Raises RequestError where the requested protocol does not exist.
+    """
+    if requested is not None and requested not in PROTOCOLS:
+        known = ", ".join(PROTOCOLS)
+        raise RequestError(
+            f"there is no protocol {requested!r}.{nearest(requested, list(PROTOCOLS))} Known: {known}."
+        )
+    names = [requested] if requested else list(PROTOCOLS)
+    obstacles = {name: _obstacle(PROTOCOLS[name], task, adapter) for name in names}
+    possible = [name for name, obstacle in obstacles.items() if not obstacle]
+    if possible:
+        return possible[0], "as requested" if requested else f"first that {adapter.info.name} offers"
+    if requested:
+        return None, obstacles[requested]
+    offered = ", ".join(sorted(adapter.capabilities)) or "nothing"
+    return None, f"no protocol serves {task.inputs} inputs with a model that offers {offered}"
+
+
+def configure(
+    name: str, task: Task, recipe: str | None = None, overrides: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The protocol's full configuration for a task as JSON: defaults, then the recipe, then overrides.
+
+    Raises RequestError for a recipe that the task, or an option that the protocol does not have.
+    """
+    config: dict[str, Any] = {"metric": task.metric} | dict(_module(name).CONFIG)
+    if recipe is not None:
+        _put(config, _recipe(task, recipe), f"recipe {recipe} of {task.name} for protocol {name}")
+    _put(config, overrides or {}, f"protocol {name}")
+    find_metric(config["metric"], task.target)
+    _module(name).check_config(config)
+    return dict(json.loads(json.dumps(config)))
+
+
+def run_protocol(  # noqa: PLR0913, PLR0917 (a cell has these six parts)
+    name: str, adapter: Any, rows: TrainRows, test: Inputs, config: Mapping[str, Any], seed: int = 0
+) -> Fit:
+    """One replicate: learn from train, select on dev, and give outputs for the test rows.
+
+    `adapter` is any object with the protocol's method. Raises AdapterError, naming the model and the first
+    bad row, where outputs are not finite or have the wrong shape; TypeError where test rows come with labels.
+    """
+    if isinstance(test, Split):
+        raise TypeError("a protocol gets the test split's inputs only: pass split.inputs")
+    if not len(rows.train):
+        raise RequestError("there are no train rows to learn from")
+    found: Fit = getattr(_module(name), name)(adapter, rows, test, config, seed)
+    _check_outputs(found, model_name(adapter), len(test), rows.train.target.outputs)
+    return found
+
+
+def _module(name: str) -> ModuleType:
+    """The protocol's own file: it holds CONFIG, check_config and a function of the protocol's name."""
+    if name not in PROTOCOLS:
+        raise RequestError(f"there is no protocol {name!r}.{nearest(name, list(PROTOCOLS))}")
+    return import_module(f".{name}", __name__)
+
+
+def _put(config: dict[str, Any], changes: Mapping[str, Any], where: str) -> None:
+    for key, value in changes.items():
+        if key not in config:
+            known = ", ".join(config)
+            raise RequestError(f"{where}: no option {key!r}.{nearest(key, list(config))} Known: {known}.")
+        config[key] = value
+
+
+def _recipe(task: Task, recipe: str) -> dict[str, Any]:
+    if recipe not in task.recipes:
+        known = ", ".join(task.recipes) or "none"
+        raise RequestError(
+            f"{task.name} has no recipe {recipe!r}.{nearest(recipe, list(task.recipes))} Known: {known}."
+        )
+    return dict(task.recipes[recipe])
+
+
+def _obstacle(spec: ProtocolSpec, task: Task, adapter: Adapter) -> str:
+    """Why this protocol cannot be used here, as a sentence, or an empty string."""
+    if spec.capability not in adapter.capabilities:
+        return f"{spec.name} needs a model that offers {spec.capability}, which {adapter.info.name} does not"
+    if task.inputs not in spec.inputs:
+        return f"{spec.name} does not serve {task.inputs} inputs"
+    if spec.name not in task.protocols:
+        return f"{task.name} is not meant for {spec.name}: its protocols are {', '.join(task.protocols)}"
+    return ""
+
+
+def _check_outputs(found: Fit, name: str, rows: int, columns: int) -> None:
+    outputs = np.asarray(found.outputs)
+    if outputs.shape != (rows, columns):
+        raise AdapterError(f"{name}: outputs have shape {outputs.shape}; expected {(rows, columns)}.")
+    bad = np.flatnonzero(~np.isfinite(outputs).all(1))
+    if len(bad):
+        said = f"the output for test row {bad[0]} is NaN or infinite ({len(bad)} of {rows} rows are)"
+        raise AdapterError(f"{name}: {said}.")
+    bad = np.flatnonzero(((outputs < -1e-6) | (outputs > 1 + 1e-6)).any(1))
+    if len(bad) and found.kind == "probability":
+        said = f"the output for test row {bad[0]} is not a probability: {outputs[bad[0]].tolist()}"
+        raise AdapterError(f"{name}: {said}.")

@@ -1,0 +1,166 @@
+"""A record as a table sees it: the one place that knows the names inside a record."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..types import RunRecord, Score, Status
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One model on one task under one protocol, with the score that the table shows."""
+
+    task: str
+    model: str
+    id7: str
+    protocol: str
+    recipe: str
+    config7: str
+    metric: str
+    status: Status
+    score: Score | None = None
+    without_duplicates: Score | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    replicates: int = 0
+    rows: int = 0
+    duplicates: int = 0
+    """Test rows whose sequence, on either strand, is also in train."""
+    reason: str = ""
+    column: str = ""
+    """What cells of one column of a table share; `cells` sets it."""
+
+    @property
+    def counts(self) -> bool:
+        """True where the cell adds to the coverage: a full record with a defined score."""
+        return self.status == "ok" and self.score is not None and self.score.value is not None
+
+    @property
+    def metric_title(self) -> str:
+        return metric_title(self.metric)
+
+    def missing(self) -> tuple[tuple[str, str], str]:
+        """Why there is no number: a key that like reasons share, and the sentence."""
+        if self.status in ("ok", "partial"):
+            note = self.score.note if self.score else f"{self.metric} was not computed for this task"
+            return ("undefined", note), f"undefined: {note}"
+        status = self.status.replace("_", " ")
+        return (status, pattern(self.reason)), f"{status}: {self.reason}"
+
+
+def metric_title(name: str) -> str:
+    """The metric's full name; an unknown one stays as it is written.
+
+    >>> metric_title("mcc")
+    'Matthews correlation (MCC)'
+    """
+    from ..metrics import METRICS
+
+    return METRICS[name].title if name in METRICS else name
+
+
+def pattern(sentence: str) -> str:
+    """A sentence without its names and numbers, to find those that say the same.
+
+    >>> pattern("GUE/EMP/H3/train.csv is not in DIR") == pattern("GUE/tf/0/dev.csv is not in DIR")
+    True
+    """
+    return re.sub(r"\S*[/\d'\"]\S*", "…", sentence)
+
+
+def cells(records: Sequence[RunRecord], metric: str | None = None) -> list[Cell]:
+    """The cells of records, in their order and with their columns; `metric` takes the place of the task's own.
+
+    A column is a model under a protocol and recipe. Its configuration may follow the task (the metric is part of
+    it), so configurations make columns of their own only where one task has several.
+    """
+    found = [cell(record, metric) for record in records]
+    seen = Counter((one.task, *_kind(one)) for one in found)
+    several = {key[1:] for key, n in seen.items() if n > 1}
+    placed = [replace(c, column="|".join((*_kind(c), c.config7 if _kind(c) in several else ""))) for c in found]
+    homes = {(c.model, c.id7): c.column for c in reversed(placed) if c.protocol}
+    return [c if c.protocol else replace(c, column=homes.get((c.model, c.id7), c.column)) for c in placed]
+
+
+def _kind(one: Cell) -> tuple[str, ...]:
+    return (one.model, one.id7, one.protocol, one.recipe)
+
+
+def cell(record: RunRecord, metric: str | None = None) -> Cell:
+    """One record's cell."""
+    name = metric or str(record.task.get("metric", "")) or next(iter(record.scores), "")
+    duplicates = record.checks.get("duplicates", {})
+    return Cell(
+        task=str(record.task["name"]),
+        model=str(record.model["name"]),
+        id7=str(record.model.get("id", "")),
+        protocol=str(record.protocol.get("name") or ""),
+        recipe=str(record.protocol.get("recipe") or ""),
+        config7=str(record.protocol.get("id", "")),
+        metric=name,
+        status=record.status,
+        score=record.scores.get(name),
+        without_duplicates=without_duplicates(record).get(name),
+        options=record.model.get("options", {}),
+        replicates=len(record.replicates),
+        rows=int(record.task.get("rows", {}).get("test", 0)),
+        duplicates=int(duplicates.get("test_rows_in_train", 0)),
+        reason=record.error,
+    )
+
+
+def without_duplicates(record: RunRecord) -> dict[str, Score]:
+    """The scores of the test rows that do not stand in train."""
+    found = record.checks.get("scores_without_duplicates", {})
+    return {name: s if isinstance(s, Score) else Score(**{"metric": name, **s}) for name, s in found.items()}
+
+
+def column_names(found: Sequence[Cell]) -> dict[str, str]:
+    """Column key → the shortest head that tells the columns apart, with the number of seeds if there are several.
+
+    >>> a = Cell("t/x", "kmer", "1", "probe", "default", "2", "mcc", "ok", options={"k": 6}, column="1")
+    >>> b = Cell("t/x", "kmer", "3", "probe", "default", "2", "mcc", "ok", options={"k": 4}, column="2")
+    >>> list(column_names([a, b]).values()), list(column_names([a]).values())
+    (['kmer k=6', 'kmer k=4'], ['kmer'])
+    """
+    columns: dict[str, list[Cell]] = {}
+    for one in found:
+        columns.setdefault(one.column, []).append(one)
+    firsts = [next((one for one in group if one.protocol), group[0]) for group in columns.values()]
+    return {key: _head(first, firsts) + _seeds(columns[key]) for key, first in zip(columns, firsts, strict=True)}
+
+
+def _head(one: Cell, columns: Sequence[Cell]) -> str:
+    """Model, and of protocol, recipe, options and ids only what is needed."""
+    words, rivals = [one.model], [c for c in columns if c.model == one.model and c is not one]
+    parts = (
+        lambda c: c.protocol or "no protocol",
+        lambda c: c.recipe,
+        lambda c: _differing(one, c, columns),
+        lambda c: f"@{c.id7}",
+        lambda c: f"config {c.config7}",
+    )
+    for part in parts:
+        if rivals and any(part(rival) != part(one) for rival in rivals):
+            words.append(part(one))
+            rivals = [rival for rival in rivals if part(rival) == part(one)]
+    return " ".join(word for word in words if word)
+
+
+def _differing(one: Cell, other: Cell, columns: Sequence[Cell]) -> str:
+    """The options in which the columns of this model differ, as `k=4`."""
+    twins = [c.options for c in columns if c.model == one.model]
+    names = sorted({name for options in twins for name in options})
+    differ = [n for n in names if len({repr(options.get(n)) for options in twins}) > 1]
+    return " ".join(f"{name}={other.options.get(name)}" for name in differ)
+
+
+def _seeds(group: Sequence[Cell]) -> str:
+    counts = sorted({one.replicates for one in group if one.counts})
+    if not counts or counts == [1]:
+        return ""
+    return f" ({counts[0]} seeds)" if len(counts) == 1 else f" ({counts[0]}–{counts[-1]} seeds)"

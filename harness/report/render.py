@@ -1,0 +1,154 @@
+"""A table and its five faces: console, md, csv, tex, json.
+
+    records ──tables.py──► Table ──render──► text
+
+The words in the cells are the same in every face; csv and json print `data`, one line per cell with unrounded numbers.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from ..errors import RequestError, nearest
+
+Format = Literal["console", "md", "csv", "tex", "json"]
+FORMATS: tuple[str, ...] = get_args(Format)
+MISSING = "—"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text under a head, with notes below and the same facts as data."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...] = ()
+    data: tuple[Mapping[str, Any], ...] = ()
+    """For csv and json: one mapping per cell; the rows themselves where it is empty."""
+
+
+def check_format(name: str) -> str:
+    """The format itself if it exists.
+
+    >>> check_format("md")
+    'md'
+    """
+    if name not in FORMATS:
+        raise RequestError(f"unknown format {name!r}: {', '.join(FORMATS)}.{nearest(name, FORMATS)}")
+    return name
+
+
+def render(table: Table, form: str, width: int = 100) -> str:
+    """The table as text that ends with a newline; only `console` looks at the width.
+
+    >>> print(render(Table("", ("task", "kmer"), (("toy/a", "0.5 [0.4, 0.6]"),)), "md"), end="")
+    | task   | kmer           |
+    |:-------|:---------------|
+    | toy/a  | 0.5 [0.4, 0.6] |
+    """
+    faces = {"console": None, "md": _markdown, "csv": _csv, "tex": _tex, "json": _json}
+    face = faces[check_format(form)]
+    return _console(table, width) if face is None else face(table)
+
+
+def columns_that_fit(table: Table, width: int) -> list[Table]:
+    """The table in blocks of columns, each at most `width` wide, the first column repeated.
+
+    >>> wide = Table("", ("t", "a" * 9, "b" * 9), (("x", "1", "2"),))
+    >>> [t.head for t in columns_that_fit(wide, 16)]
+    [('t', 'aaaaaaaaa'), ('t', 'bbbbbbbbb')]
+    """
+    widths = [max(len(line) for line in column) + 2 for column in zip(table.head, *table.rows, strict=True)]
+    blocks: list[list[int]] = [[]]
+    for i in range(1, len(widths)):
+        used = widths[0] + sum(widths[j] for j in blocks[-1])
+        if blocks[-1] and used + widths[i] > width:
+            blocks.append([])
+        blocks[-1].append(i)
+    return [_pick(table, [0, *block], last=block is blocks[-1]) for block in blocks]
+
+
+def _pick(table: Table, columns: Sequence[int], last: bool) -> Table:
+    rows = tuple(tuple(row[i] for i in columns) for row in table.rows)
+    notes = table.notes if last else ()
+    return Table(table.title, tuple(table.head[i] for i in columns), rows, notes)
+
+
+def _console(table: Table, width: int) -> str:
+    """Aligned columns without lines; a table that is too wide goes on below itself."""
+    blocks = [_aligned(block) for block in columns_that_fit(table, width)]
+    title = [table.title, ""] if table.title else []
+    notes = ["", *(line for note in table.notes for line in _wrapped(note, width))] if table.notes else []
+    return "\n".join([*title, "\n\n".join(blocks), *notes]) + "\n"
+
+
+def _aligned(table: Table) -> str:
+    lines = [table.head, *table.rows]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(table.head))]
+    texts = ["  ".join(w.ljust(n) for w, n in zip(line, widths, strict=True)).rstrip() for line in lines]
+    rule = "  ".join("─" * n for n in widths)
+    return "\n".join([texts[0], rule, *texts[1:]])
+
+
+def _wrapped(note: str, width: int) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(note, max(width, 40), subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+
+
+def _markdown(table: Table) -> str:
+    rows = [[word.replace("|", "\\|") for word in row] for row in table.rows]
+    title = f"**{table.title}**\n\n" if table.title else ""
+    notes = "".join(f"\n{note}\n" for note in table.notes)
+    return f"{title}{_tabulated(table.head, rows, 'pipe')}\n{notes}"
+
+
+def _tex(table: Table) -> str:
+    """A booktabs tabular in a table environment; special characters are escaped."""
+    body = _tabulated(table.head, table.rows, "latex_booktabs").replace(MISSING, "---")
+    notes = "".join(rf"\\{{\footnotesize {_escaped(note)}}}" + "\n" for note in table.notes)
+    caption = rf"\caption{{{_escaped(table.title)}}}" + "\n" if table.title else ""
+    return f"\\begin{{table}}\n\\centering\n{caption}{body}\n{notes}\\end{{table}}\n"
+
+
+def _escaped(text: str) -> str:
+    """Text that LaTeX prints as it is.
+
+    >>> _escaped("emp_H3 & 5% —")
+    'emp\\\\_H3 \\\\& 5\\\\% ---'
+    """
+    special = {c: "\\" + c for c in "&%$#_{}"} | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\^{}"}
+    return "".join(special.get(c, c) for c in text).replace(MISSING, "---")
+
+
+def _tabulated(head: Sequence[str], rows: Sequence[Sequence[str]], form: str) -> str:
+    from tabulate import tabulate
+
+    return tabulate(rows, headers=list(head), tablefmt=form, disable_numparse=True, stralign="left")
+
+
+def _csv(table: Table) -> str:
+    data = rows_as_data(table)
+    out = io.StringIO()
+    names = list(dict.fromkeys(name for row in data for name in row)) or list(table.head)
+    writer = csv.DictWriter(out, names, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows([{k: "" if v is None else v for k, v in row.items()} for row in data])
+    return out.getvalue()
+
+
+def _json(table: Table) -> str:
+    return json.dumps(rows_as_data(table), indent=1, ensure_ascii=False) + "\n"
+
+
+def rows_as_data(table: Table) -> list[dict[str, Any]]:
+    """The facts of a table: its data, or its rows under the names of the head."""
+    if table.data:
+        return [dict(row) for row in table.data]
+    return [dict(zip(table.head, row, strict=True)) for row in table.rows]

@@ -1,0 +1,106 @@
+"""Predictions as the bytes of one .npz file: equal content gives equal bytes, on every day and machine."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Mapping
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dnabench.harness.errors import RecordError
+from dnabench.harness.types import OutputKind, Predictions
+
+Array = NDArray[Any]
+
+_COLUMN = "column."
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The oldest time a zip can hold: no clock enters the bytes."""
+
+
+def to_bytes(predictions: Predictions) -> bytes:
+    """Predictions as an uncompressed .npz that `numpy.load` reads; integers take their narrowest type.
+
+    Uncompressed, because deflate differs between zlib builds and keys and floats do not shrink.
+    """
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+        for name, array in sorted(_arrays(predictions).items()):
+            info = zipfile.ZipInfo(f"{name}.npy", _EPOCH)
+            info.create_system = 3
+            info.external_attr = 0o644 << 16
+            archive.writestr(info, _npy(array))
+    return out.getvalue()
+
+
+def from_bytes(data: bytes, where: str) -> Predictions:
+    """Predictions from the bytes of a file; `where` names it in the error."""
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        return _predictions(arrays)
+    except (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile) as problem:
+        raise RecordError(
+            f"{where} is not a file of predictions ({problem}): delete it and run the cell again"
+        ) from problem
+
+
+def _arrays(p: Predictions) -> dict[str, Array]:
+    arrays: dict[str, Array] = {
+        "task": np.array(p.task),
+        "kind": np.array(p.kind),
+        "replicates": np.array(p.replicates, dtype=np.str_),
+        "keys": np.asarray(p.keys, np.uint64),
+        "truth": _narrow(np.asarray(p.truth)),
+        "outputs": np.asarray(p.outputs, np.float32),
+    }
+    return arrays | {_COLUMN + name: _narrow(np.asarray(column)) for name, column in p.columns.items()}
+
+
+def _predictions(arrays: Mapping[str, Array]) -> Predictions:
+    columns = {k.removeprefix(_COLUMN): _widen(v) for k, v in arrays.items() if k.startswith(_COLUMN)}
+    return Predictions(
+        task=str(arrays["task"]),
+        kind=cast(OutputKind, str(arrays["kind"])),
+        keys=arrays["keys"],
+        truth=_widen(arrays["truth"]),
+        outputs=arrays["outputs"],
+        replicates=tuple(str(name) for name in arrays["replicates"]),
+        columns=columns,
+    )
+
+
+def _npy(array: Array) -> bytes:
+    out = io.BytesIO()
+    np.lib.format.write_array(
+        out, np.ascontiguousarray(array).reshape(array.shape), (1, 0), allow_pickle=False
+    )
+    return out.getvalue()
+
+
+def _narrow(array: Array) -> Array:
+    """Integers in the smallest type that holds them, texts as unicode, little-endian throughout.
+
+    >>> _narrow(np.array([0, 1, 300])).dtype, _narrow(np.array(["a", "b"], dtype=object)).dtype
+    (dtype('uint16'), dtype('<U1'))
+    """
+    if array.dtype == object:
+        array = array.astype(np.str_)
+    if array.dtype.kind in "iu" and array.ndim == 1 and array.size:
+        low, high = int(array.min()), int(array.max())
+        kinds = (
+            (np.uint8, np.uint16, np.uint32, np.uint64)
+            if low >= 0
+            else (np.int8, np.int16, np.int32, np.int64)
+        )
+        array = array.astype(next(k for k in kinds if np.iinfo(k).min <= low and high <= np.iinfo(k).max))
+    return array.astype(array.dtype.newbyteorder("<"))
+
+
+def _widen(array: Array) -> Array:
+    """What `_narrow` took away: row-wise integers are int64 again (uint64 where they need it)."""
+    if array.dtype.kind not in "iu" or array.ndim != 1 or array.dtype == np.uint64:
+        return array
+    return array.astype(np.int64)

@@ -1,0 +1,129 @@
+"""A record as text: sorted keys, a schema number, plain numbers, so that git shows what changed."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields, is_dataclass, replace
+from typing import Any, cast, get_args
+
+from dnabench.harness.errors import RecordError
+from dnabench.harness.types import RunRecord, Score, Status
+
+SCHEMA = 1
+UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+"""From schema n to n + 1, applied on reading; files are never rewritten for it."""
+
+VOLATILE = ("cost", "provenance")
+"""What may differ between two runs of one thing; everything else may not."""
+
+_TUPLES = ("replicates",)
+_WRITTEN = tuple(f.name for f in fields(RunRecord) if f.name != "outputs")
+
+
+class NewerRecordError(RecordError):
+    """Written by a newer dnabench: neither read nor overwritten."""
+
+
+def dumps(record: RunRecord) -> str:
+    """The record as JSON text.
+
+    >>> text = dumps(RunRecord("ok", {}, {}, {}, {}, {"mcc": Score("mcc", 0.5)}))
+    >>> loads(text, "r.json").scores["mcc"].value
+    0.5
+    """
+    content = {"schema": SCHEMA} | {name: plain(getattr(record, name)) for name in _WRITTEN}
+    return canonical(content, indent=1) + "\n"
+
+
+def loads(text: str, where: str) -> RunRecord:
+    """The record in a text; `where` names the file in errors.
+
+    Raises RecordError where the text is truncated or foreign, NewerRecordError where its schema is newer.
+    """
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as problem:
+        raise RecordError(
+            f"{where}: broken JSON at line {problem.lineno}: delete it and run the cell again"
+        ) from problem
+    if not isinstance(content, dict) or not isinstance(content.get("schema"), int) or "status" not in content:
+        raise RecordError(
+            f"{where}: not a dnabench record (no schema and status): move it out of the results folder"
+        )
+    return _record(_upgraded(content, where), where)
+
+
+def canonical(value: Any, indent: int | None = None) -> str:
+    """JSON with one spelling for one content: sorted keys, no NaN.
+
+    >>> canonical({"b": 1, "a": (1.0, None)})
+    '{"a":[1.0,null],"b":1}'
+    """
+    separators = (",", ": ") if indent else (",", ":")
+    return json.dumps(
+        value, sort_keys=True, ensure_ascii=False, allow_nan=False, indent=indent, separators=separators
+    )
+
+
+def plain(value: Any) -> Any:
+    """Dataclasses, tuples and numpy numbers as JSON's own types; NaN and infinities become null.
+
+    >>> plain({"a": (1, Score("mcc", None))})["a"][0]
+    1
+    """
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain(asdict(value))
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(v) for v in (sorted(value) if isinstance(value, (set, frozenset)) else value)]
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
+
+
+def steady(record: RunRecord) -> dict[str, Any]:
+    """All of a record that must be the same in every run of the same thing."""
+    return {name: plain(getattr(record, name)) for name in _WRITTEN if name not in VOLATILE}
+
+
+def settled(record: RunRecord) -> RunRecord:
+    """The record exactly as it would come back from disk, its `outputs` kept."""
+    return replace(loads(dumps(record), "memory"), outputs=record.outputs)
+
+
+def _upgraded(content: dict[str, Any], where: str) -> dict[str, Any]:
+    schema = content["schema"]
+    if schema > SCHEMA:
+        raise NewerRecordError(
+            f"{where}: schema {schema} is newer than {SCHEMA}, which this dnabench reads: upgrade dnabench"
+        )
+    while schema < SCHEMA:
+        if schema not in UPGRADES:
+            raise RecordError(f"{where}: schema {schema} is unknown: run the cell again")
+        content, schema = UPGRADES[schema](content), schema + 1
+    return content
+
+
+def _record(content: Mapping[str, Any], where: str) -> RunRecord:
+    if content["status"] not in get_args(Status):
+        raise RecordError(f"{where}: status {content['status']!r} is none of {', '.join(get_args(Status))}")
+    try:
+        values = {name: content[name] for name in _WRITTEN if name in content}
+        values["scores"] = {name: _score(score) for name, score in values.get("scores", {}).items()}
+        values |= {name: tuple(values.get(name, ())) for name in _TUPLES}
+        return RunRecord(**values)
+    except (TypeError, AttributeError) as problem:
+        raise RecordError(
+            f"{where}: not a whole record ({problem}): delete it and run the cell again"
+        ) from problem
+
+
+def _score(content: Mapping[str, Any]) -> Score:
+    values = dict(content)
+    values["per_replicate"] = tuple(cast(list[Any], values.get("per_replicate", [])))
+    return Score(**values)

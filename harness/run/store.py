@@ -1,0 +1,220 @@
+"""Records and predictions on disk: one JSON and one .npz per cell, written whole or not at all.
+
+commit:  lock folder → stage .npz under its hash → replace .json → rename the staged .npz
+killed:  before the .json: the old pair stands     after it: `recover` finishes the rename
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from dnabench.harness.errors import RecordError
+from dnabench.harness.types import Predictions, RunRecord
+
+from . import npz
+from .record_json import NewerRecordError, dumps, loads
+
+LARGE = 20 * 2**20
+"""Bytes of predictions above which they go to `<results>/large/<sha256>.npz`, a folder that git need not keep."""
+
+Pair = tuple[RunRecord, Predictions | None]
+
+
+@dataclass(frozen=True)
+class StoredRecord:
+    """A record and where it lies."""
+
+    path: Path
+    record: RunRecord
+
+
+def read_records(root: Path, problems: list[str] | None = None) -> list[StoredRecord]:
+    """Every record below a results folder, ordered by path; temporary files of killed runs are passed over.
+
+    Raises RecordError for a file that is no record; with `problems`, its sentence goes there and reading goes on.
+    """
+    runs = root / "runs"
+    found: list[StoredRecord] = []
+    for path in sorted((runs if runs.is_dir() else root).rglob("*.json")):
+        if path.name.startswith("."):
+            continue
+        try:
+            found.append(StoredRecord(path, read_record(path)))
+        except RecordError as problem:
+            if problems is None:
+                raise
+            problems.append(str(problem))
+    return found
+
+
+def read_record(path: Path) -> RunRecord:
+    """One record; its `outputs` reads the predictions beside it when called.
+
+    Raises RecordError where the file is missing, truncated, foreign, or of a newer schema.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise RecordError(f"{path}: cannot be read as a record ({problem})") from problem
+    record = loads(text, str(path))
+    return replace(record, outputs=partial(read_predictions, path)) if record.predictions else record
+
+
+def read_predictions(path: Path) -> Predictions:
+    """The predictions of the record at `path` (.json), checked against the hash that the record holds.
+
+    Raises RecordError where they are missing or are not those of the record.
+    """
+    wanted = read_record(path.with_suffix(".json")).predictions
+    if not wanted:
+        raise RecordError(f"{path}: this record has no predictions")
+    for place in _places(path, wanted):
+        data = _bytes(place)
+        if data is not None and hashlib.sha256(data).hexdigest() == wanted:
+            return npz.from_bytes(data, str(place))
+    beside = path.with_suffix(".npz")
+    state = "has other contents than the record says" if beside.exists() else "is missing"
+    raise RecordError(f"{beside} {state} (sha256 {wanted[:12]}…): bring it back or run the cell with --fresh")
+
+
+def has_predictions(path: Path, record: RunRecord) -> bool:
+    """True where the right predictions of a record are here; large ones are known by their name."""
+    large = _large(path, record.predictions)
+    if large.exists():
+        return True
+    data = _bytes(path.with_suffix(".npz"))
+    return data is not None and hashlib.sha256(data).hexdigest() == record.predictions
+
+
+def update(path: Path, change: Callable[[Pair | None], Pair | None]) -> RunRecord | None:
+    """Replace the pair at `path` by `change(pair there)`, alone among processes; None from `change` leaves it.
+
+    The pair there is None where nothing is of use: no file, a broken one, predictions that are not its own.
+    Raises RecordError for a record of a newer schema, which is never overwritten.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(path.parent):
+        _finish(path)
+        present = _present(path)
+        new = change(present)
+        if new is None:
+            return present[0] if present else None
+        return _commit(path, *new)
+
+
+def recover(path: Path) -> None:
+    """Finish a commit that a kill cut short and sweep what other killed runs of this cell left behind."""
+    if path.parent.is_dir() and any(_strays(path)):
+        with _locked(path.parent):
+            _finish(path)
+
+
+def _present(path: Path) -> Pair | None:
+    try:
+        record = read_record(path)
+        return record, read_predictions(path) if record.predictions else None
+    except NewerRecordError:
+        raise
+    except RecordError:
+        # Described by the plan; a broken pair at a cell's own path is replaced by the next commit.
+        return None
+
+
+def _commit(path: Path, record: RunRecord, predictions: Predictions | None) -> RunRecord:
+    if predictions is None:
+        _write(path, dumps(replace(record, predictions="")).encode())
+        return read_record(path)
+    data = npz.to_bytes(predictions)
+    digest = hashlib.sha256(data).hexdigest()
+    beside, large = path.with_suffix(".npz"), _large(path, digest)
+    staged = _staged(path, digest)
+    _write_through(staged, data)
+    _write(path, dumps(replace(record, predictions=digest)).encode())
+    if len(data) > LARGE:
+        large.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(staged, large)
+        beside.unlink(missing_ok=True)
+    else:
+        os.replace(staged, beside)
+    return read_record(path)
+
+
+def _finish(path: Path) -> None:
+    """Under the lock every temporary file is a stray: rename the one the record waits for, drop the rest."""
+    strays = list(_strays(path))
+    if not strays:
+        return
+    try:
+        staged = _staged(path, read_record(path).predictions)
+    except RecordError:
+        staged = None
+    for stray in strays:
+        if stray != staged:
+            stray.unlink(missing_ok=True)
+        elif stray.stat().st_size > LARGE:
+            _large(path, stray.name.split(".")[-2]).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(stray, _large(path, stray.name.split(".")[-2]))
+        else:
+            os.replace(stray, path.with_suffix(".npz"))
+
+
+def _places(path: Path, digest: str) -> tuple[Path, ...]:
+    return path.with_suffix(".npz"), _large(path, digest), _staged(path, digest)
+
+
+def _large(path: Path, digest: str) -> Path:
+    """`<results>/large/<sha256>.npz`, where the record is `<results>/runs/<suite>/<model>/<protocol>/<task>.json`."""
+    return path.absolute().parents[4] / "large" / f"{digest or 'none'}.npz"
+
+
+def _staged(path: Path, digest: str) -> Path:
+    return path.parent / f".{path.stem}.npz.{digest}.tmp"
+
+
+def _strays(path: Path) -> Iterator[Path]:
+    """Hidden temporary files of this one cell."""
+    for kind in ("json", "npz"):
+        yield from path.parent.glob(f".{path.stem}.{kind}.*tmp")
+
+
+def _write(path: Path, data: bytes) -> None:
+    staged = path.parent / f".{path.name}.{os.getpid()}.tmp"
+    _write_through(staged, data)
+    os.replace(staged, path)
+
+
+def _write_through(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _bytes(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold a folder alone; the kernel lets go when a process dies. Without flock (Windows) the last one wins."""
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,85 @@
+"""A statistic on thousands of resamples of the same rows, for several models at once."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
+from typing import Any, Literal
+
+import numpy as np
+from dnabench.harness.errors import RequestError, needs_extra
+from dnabench.harness.metrics import METRICS
+from dnabench.harness.stats.panel import Panel, confusion, moments, pr_steps, ranks, roc_steps
+from dnabench.harness.stats.weights import LANES, Draws
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Backend = Literal["auto", "numpy", "numba"]
+Kernel = Callable[[Array], Mapping[str, Array]]
+"""Weights of one block → (models, 64) of one or several metrics."""
+
+COMPILED_FROM_SECONDS = 12.0
+"""Work that numpy needs this long for goes to numba, whose kernels take up to that long to compile once."""
+
+
+def bootstrap(
+    panel: Panel, metrics: Sequence[str], draws: Draws, resamples: int, backend: Backend = "auto"
+) -> dict[str, Array]:
+    """Every metric on every resample, float64 (models, resamples) each; NaN where a resample has no answer.
+
+    `resamples` is rounded up to whole blocks of 64. Metrics must have an answer on the whole test set.
+    """
+    route = kernels(backend, numpy_seconds(panel, metrics, draws, resamples))
+    statistics = prepared(panel, metrics, route)
+    count = -(-resamples // LANES)
+    values = {metric: np.empty((len(panel), count * LANES)) for metric in metrics}
+    for number in range(count):
+        weights = route.block(draws, number)
+        for statistic in statistics:
+            for metric, lanes in statistic(weights).items():
+                values[metric][:, number * LANES : (number + 1) * LANES] = lanes
+    return values
+
+
+def prepared(panel: Panel, metrics: Sequence[str], route: ModuleType) -> list[Kernel]:
+    """One kernel for each kind of sorted structure that the metrics need."""
+    found: list[Kernel] = []
+    labels = [m for m in metrics if METRICS[m].kind == "label"]
+    if labels:
+        sets = confusion(panel)
+        found.append(lambda w: route.label_values(sets, w, labels, panel.target))
+    if "auroc" in metrics:
+        roc = roc_steps(panel)
+        found.append(lambda w: {"auroc": route.auroc(roc, w)})
+    if "auprc" in metrics:
+        pr = pr_steps(panel)
+        found.append(lambda w: {"auprc": route.auprc(pr, w)})
+    if "spearman" in metrics:
+        sorted_rows = ranks(panel)
+        found.append(lambda w: {"spearman": route.spearman(sorted_rows, w)})
+    values = [m for m in metrics if m in ("pearson", "r2", "mse")]
+    if values:
+        columns = moments(panel)
+        found.append(lambda w: {m: v for m, v in route.value_metrics(columns, w).items() if m in values})
+    return found
+
+
+def kernels(backend: Backend, seconds: float) -> ModuleType:
+    """The module of kernels: numba where asked for, or where the work would keep numpy busy for long."""
+    if backend not in ("auto", "numpy", "numba"):
+        raise RequestError(f"unknown backend {backend!r}: use auto, numpy or numba.")
+    if backend == "numba" and not importlib.util.find_spec("numba"):
+        raise needs_extra("numba", "fast")
+    large = backend == "auto" and seconds > COMPILED_FROM_SECONDS and importlib.util.find_spec("numba")
+    name = "kernels_numba" if large or backend == "numba" else "kernels_numpy"
+    return importlib.import_module(f"dnabench.harness.stats.{name}")
+
+
+def numpy_seconds(panel: Panel, metrics: Sequence[str], draws: Draws, resamples: int) -> float:
+    """Forecast for the numpy route: nanoseconds per weight for drawing, and for each metric and model."""
+    problems = max(1, panel.target.outputs if panel.target.outputs > 2 else 1)
+    per_model = {"label": 0.5, "ranking": 2.0 * problems, "value": 5.0}
+    own = sum(per_model[METRICS[m].kind] for m in metrics) * len(panel)
+    return (10.0 * draws.units + own * draws.rows) * resamples * 1e-9

@@ -1,0 +1,101 @@
+"""How the rows of a test set depend on each other, hence what is resampled and which interval is honest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from dnabench.harness.errors import DataError
+from dnabench.harness.stats.weights import Draws, effective_groups, grouped, independent, stratified
+from dnabench.harness.types import Dependence, Target
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+ENOUGH_GROUPS = 50.0
+"""Effective groups from which on whole groups are resampled; below it influence functions and t take over."""
+TOO_FEW_GROUPS = 10.0
+"""Effective groups below which intervals cover less than they say (simulated, also with t)."""
+RAREST_CLASS = 10
+"""Rows of the rarest class below which an interval is refused."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """The units of a test set that are independent of each other: single rows, or groups of rows."""
+
+    draws: Draws
+    effective: float
+    """Rows, or the number of equal groups that would inform as much."""
+    groups: Array | None = None
+    """Group of every row as int64; None for independent rows."""
+    strata: Array | None = None
+    """Class of every row where class totals are fixed."""
+    name: str = ""
+    """Column of the groups."""
+    note: str = ""
+
+    @property
+    def few_groups(self) -> bool:
+        return self.groups is not None and self.effective < ENOUGH_GROUPS
+
+    @property
+    def units(self) -> str:
+        """What was resampled, for the score's method."""
+        if self.groups is None:
+            return " within classes" if self.strata is not None else ""
+        return f" over {self.draws.units} groups ({self.name}, G_eff {self.effective:.1f})"
+
+    def by_unit(self, contributions: Array) -> Array:
+        """Contributions of independent units (models, units) from those of rows (models, n)."""
+        if self.groups is not None:
+            return np.array([np.bincount(self.groups, weights=row) for row in contributions])
+        if self.strata is None:
+            return contributions
+        means = [np.bincount(self.strata, weights=row) / np.bincount(self.strata) for row in contributions]
+        return np.array([row - mean[self.strata] for row, mean in zip(contributions, means, strict=True)])
+
+
+def design_of(
+    truth: Array, columns: Mapping[str, Array], target: Target, dependence: Dependence, stream: str
+) -> Design:
+    """The design that a task declares. Raises DataError where the column of groups is missing."""
+    n = len(truth)
+    if dependence.groups is not None:
+        if dependence.groups not in columns:
+            raise DataError(
+                f"the test rows have no column {dependence.groups!r}, by which the task groups them: "
+                "add it to the test file or change `dependence.groups`."
+            )
+        draws = grouped(stream, np.asarray(columns[dependence.groups]))
+        assert draws.unit_of_row is not None
+        effective = effective_groups(draws.unit_of_row)
+        few = f"no claim: about {effective:.1f} independent groups, fewer than {TOO_FEW_GROUPS:.0f}"
+        note = few if effective < TOO_FEW_GROUPS else ""
+        return Design(draws, effective, draws.unit_of_row, None, dependence.groups, note)
+    if dependence.stratified and target.kind == "class":
+        _, strata = np.unique(truth, return_inverse=True)
+        return Design(stratified(stream, truth), float(n), None, strata.reshape(-1))
+    return Design(independent(stream, n), float(n))
+
+
+def refusal(truth: Array, target: Target, design: Design) -> str:
+    """Why no interval can be given, or an empty string."""
+    if design.draws.units < 2:
+        return "no interval: the rows form one group"
+    if target.kind == "value":
+        return (
+            "" if len(truth) >= RAREST_CLASS else f"no interval: {len(truth)} rows, fewer than {RAREST_CLASS}"
+        )
+    if target.kind == "class":
+        rarest = int(np.bincount(np.asarray(truth, np.int64), minlength=len(target.classes)).min())
+        what = "the rarest class"
+    else:
+        positives = np.asarray(truth, np.int64).sum(axis=0)
+        rarest = int(np.minimum(positives, len(truth) - positives).min())
+        what = "the rarest label"
+    if rarest >= RAREST_CLASS:
+        return ""
+    return f"no interval: {what} has {rarest} rows, fewer than {RAREST_CLASS}"

@@ -1,0 +1,117 @@
+"""Every statistic on one block of 64 resamples, in numpy: the route that is always there.
+
+Each function takes sorted structures (`panel.py`) and weights, uint8 (n, 64), and returns float64 (models, 64),
+the statistic of the rows repeated as often as their weights say; NaN where a resample has no answer.
+`kernels_numba.py` offers the same functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from dnabench.harness.metrics import label_formula
+from dnabench.harness.stats.panel import Confusion, Moments, Ranks, Segments, Steps
+from dnabench.harness.stats.weights import LANES, block
+from dnabench.harness.types import Target
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+__all__ = ["auprc", "auroc", "block", "label_values", "spearman", "value_metrics"]
+
+
+def label_values(sets: Confusion, weights: Array, metrics: Sequence[str], target: Target) -> dict[str, Array]:
+    """Label metrics from three counts per class, averaged over the labels of a multilabel task."""
+    problems, models, classes = sets.shape
+    true = _sums(sets.true, weights).reshape(problems, 1, classes, LANES)
+    cells = _sums(sets.called, weights).reshape(problems, models, classes, 2, LANES)
+    counts = [np.moveaxis(c, 2, 0) for c in (true, cells[..., 0, :], cells.sum(axis=3))]
+    return {metric: label_formula(metric, target)(*counts).mean(axis=0) for metric in metrics}
+
+
+def auroc(steps: Steps, weights: Array) -> Array:
+    """Pairs in the right order over all pairs, ties half; macro over problems."""
+    values = []
+    for found, passed, tied in _curves(steps, weights):
+        above = np.cumsum(found, axis=0)
+        pairs = above[-1] * passed.sum(axis=0)
+        ordered = (passed * (above - 0.5 * tied[:, None] * found)).sum(axis=0)
+        values.append(_over(ordered, pairs))
+    return _macro(values, steps)
+
+
+def auprc(steps: Steps, weights: Array) -> Array:
+    """Precision at each step down the ranking, weighted with the positives found; macro over problems."""
+    values = []
+    for found, passed, _ in _curves(steps, weights):
+        above = np.cumsum(found, axis=0)
+        precision = above / np.maximum(above + np.cumsum(passed, axis=0), 1.0)
+        values.append(_over((found * precision).sum(axis=0), above[-1]))
+    return _macro(values, steps)
+
+
+def spearman(sets: Ranks, weights: Array) -> Array:
+    """Correlation of the mid-ranks that the rows have within each resample."""
+    wide = weights.astype(np.float64)
+    n = wide.sum(axis=0)
+    truth, spread_y = _centred_ranks(sets.truth, weights, n)
+    weighted = wide * truth
+    values = []
+    for model in sets.models:
+        own, spread_x = _centred_ranks(model, weights, n)
+        values.append(_over((weighted * own).sum(axis=0), np.sqrt(spread_x * spread_y)))
+    return np.array(values)
+
+
+def value_metrics(columns: Moments, weights: Array) -> dict[str, Array]:
+    """Pearson, R² and mean squared error from one product of moments and weights."""
+    sums = columns.columns @ weights.astype(np.float64)
+    n = weights.sum(axis=0, dtype=np.float64)
+    (y, yy), (x, xx, xy, errors) = sums[:2], sums[2:].reshape(4, -1, LANES)
+    spread_y = yy - y * y / n
+    # What cancellation leaves of an exact zero: a constant truth or prediction in this resample.
+    floor_y, floor_x = 1e-14 * yy, 1e-14 * xx
+    spread_x = xx - x * x / n
+    varied = spread_y > floor_y
+    correlation = np.where(
+        varied & (spread_x > floor_x), _over(xy - x * y / n, np.sqrt(spread_x * spread_y)), np.nan
+    )
+    explained = np.where(varied, 1.0 - _over(errors, spread_y), np.where(errors == 0, 1.0, 0.0))
+    return {"pearson": np.clip(correlation, -1.0, 1.0), "r2": explained, "mse": errors / n}
+
+
+def _sums(segments: Segments, weights: Array) -> Array:
+    """Sum of weights over each set of rows, float64 (sets, 64)."""
+    return np.asarray(segments.matrix @ weights.astype(np.float32), np.float64)
+
+
+def _curves(steps: Steps, weights: Array) -> list[tuple[Array, Array, Array]]:
+    """Positives and negatives by step (steps, 64), and ties, of every curve."""
+    sums = _sums(steps.segments, weights).reshape(-1, 2, LANES)
+    cuts = steps.starts[1:-1]
+    return [
+        (cells[:, 0], cells[:, 1], tied)
+        for cells, tied in zip(np.split(sums, cuts), np.split(steps.tied, cuts), strict=True)
+    ]
+
+
+def _centred_ranks(segments: Segments, weights: Array, n: Array) -> tuple[Array, Array]:
+    """Mid-rank minus the mean rank of every row (n, 64), and the weighted sum of their squares (64,)."""
+    sums = _sums(segments, weights)
+    middle = np.cumsum(sums, axis=0) - (sums - 1.0) / 2 - (n + 1.0) / 2
+    group = np.repeat(np.arange(len(sums)), np.diff(segments.bounds))
+    by_row = np.empty((segments.n, LANES))
+    by_row[segments.rows] = middle[group]
+    return by_row, (sums * middle * middle).sum(axis=0)
+
+
+def _over(above: Array, below: Array) -> Array:
+    """above / below, NaN where below is not above 0."""
+    shape = np.broadcast(above, below).shape
+    return np.divide(above, below, out=np.full(shape, np.nan), where=below > 0)
+
+
+def _macro(values: list[Array], steps: Steps) -> Array:
+    return np.array(values).reshape(*steps.shape, LANES).mean(axis=0)

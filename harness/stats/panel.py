@@ -1,0 +1,203 @@
+"""Several models on the same rows, sorted once so that a resample costs one pass over the rows.
+
+Every statistic of a resample is made of sums of weights over sets of rows: the rows of one class that a model
+got right, the positives between two thresholds, the rows of one rank. The sets stay the same in all resamples;
+they are laid out here, one after the other, as segments of one array of row numbers, for both kernels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from dnabench.harness.metrics import label_problems, ranking_problems
+from dnabench.harness.types import OutputKind, Target
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """What several models, or several seeds of one, said about the same rows."""
+
+    truth: Array
+    outputs: tuple[Array, ...]
+    """(n, columns) of each model"""
+    kinds: tuple[OutputKind, ...]
+    """Kind of each model's outputs."""
+    target: Target
+
+    def __len__(self) -> int:
+        return len(self.outputs)
+
+
+@dataclass(frozen=True)
+class Segments:
+    """Sets of rows: set k is `rows[bounds[k]:bounds[k + 1]]`."""
+
+    rows: Array
+    """int32"""
+    bounds: Array
+    """int64 (sets + 1,)"""
+    n: int
+    """Rows of the test set."""
+
+    @cached_property
+    def matrix(self) -> Any:
+        """Sets × test rows, CSR of ones: times weights it sums them per set, exactly below 2**24 (float32)."""
+        ones = np.ones(len(self.rows), np.float32)
+        return csr_matrix((ones, self.rows, self.bounds), shape=(len(self.bounds) - 1, self.n))
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Sets behind every label metric: true rows of a class; a model's hits and false calls of a class."""
+
+    true: Segments
+    """(problems, classes)"""
+    called: Segments
+    """(problems, models, classes, [hits, false calls])"""
+    shape: tuple[int, int, int]
+    """Problems, models, classes."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """A walk down each model's ranking: every step finds positives, then negatives.
+
+    For AUROC a `tied` step holds rows of one score and counts half; for AUPRC a step ends at each score that
+    positives have, negatives of that score included.
+    """
+
+    segments: Segments
+    """(steps, [positives, negatives])"""
+    tied: Array
+    """float64 (steps,), 1 where the step's positives and negatives share a score."""
+    starts: Array
+    """int64 (curves + 1,): first step of each curve; curves are ordered (problems, models)."""
+    shape: tuple[int, int]
+    """Problems that have an answer on the whole test set; models."""
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Rows by truth and by each model's value, in segments of equal values."""
+
+    truth: Segments
+    models: tuple[Segments, ...]
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Columns whose weighted sums make r2, mse and Pearson."""
+
+    columns: Array
+    """float64 (2 + 4 · models, n): y, y², then x, x², xy of the models, all centred, and (x - y)²."""
+
+
+def confusion(panel: Panel) -> Confusion:
+    """Sort the rows of every model by predicted class and by right or wrong."""
+    pairs = [
+        label_problems(panel.truth, outputs, kind, panel.target)
+        for outputs, kind in zip(panel.outputs, panel.kinds, strict=True)
+    ]
+    truths = pairs[0][0]
+    classes = 2 if panel.target.kind == "multilabel" else len(panel.target.classes)
+    called = [
+        _sorted_by(2 * predicted[p] + (predicted[p] != truth), 2 * classes)
+        for p, truth in enumerate(truths)
+        for _, predicted in pairs
+    ]
+    true = [_sorted_by(truth, classes) for truth in truths]
+    n = truths.shape[1]
+    return Confusion(_joined(true, n), _joined(called, n), (len(truths), len(panel), classes))
+
+
+def roc_steps(panel: Panel) -> Steps:
+    """Steps for AUROC: runs of positives and of negatives in descending order, and scores that both share."""
+    return _steps(panel, _roc_starts, lambda positive: positive.any(axis=1) & ~positive.all(axis=1))
+
+
+def pr_steps(panel: Panel) -> Steps:
+    """Steps for AUPRC: one for each score that positives have."""
+    return _steps(panel, _pr_starts, lambda positive: positive.any(axis=1))
+
+
+def ranks(panel: Panel) -> Ranks:
+    """Sort rows by truth and by each model's values, float64."""
+    n = len(panel.truth)
+    by_model = tuple(_joined([_equal_values(outputs[:, 0])], n) for outputs in panel.outputs)
+    return Ranks(_joined([_equal_values(panel.truth)], n), by_model)
+
+
+def moments(panel: Panel) -> Moments:
+    """Centre truth and values, which keeps sums of squares well conditioned."""
+    y = np.asarray(panel.truth, np.float64)
+    x = np.array([outputs[:, 0] for outputs in panel.outputs], np.float64)
+    errors = (x - y) ** 2
+    y, x = y - y.mean(), x - x.mean(axis=1, keepdims=True)
+    return Moments(np.concatenate([y[None], (y * y)[None], x, x * x, x * y, errors]))
+
+
+def _sorted_by(codes: Array, count: int) -> tuple[Array, Array]:
+    """Rows in order of their codes (0 … count - 1) and the size of each code's segment."""
+    small = codes.astype(np.uint16) if count <= 1 << 16 else codes
+    return np.argsort(small, kind="stable"), np.bincount(codes, minlength=count)
+
+
+def _equal_values(values: Array) -> tuple[Array, Array]:
+    order = np.argsort(values, kind="stable")
+    first = np.flatnonzero(np.append(True, np.diff(values[order]) != 0))
+    return order, np.diff(first, append=len(values))
+
+
+def _joined(parts: Sequence[tuple[Array, Array]], n: int) -> Segments:
+    rows = np.concatenate([rows for rows, _ in parts]).astype(np.int32)
+    sizes = np.concatenate([sizes for _, sizes in parts])
+    return Segments(rows, np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64), n)
+
+
+def _steps(panel: Panel, starts_of: Any, defined: Any) -> Steps:
+    pairs = [
+        ranking_problems(panel.truth, outputs, kind, panel.target)
+        for outputs, kind in zip(panel.outputs, panel.kinds, strict=True)
+    ]
+    positives = pairs[0][0]
+    problems = np.flatnonzero(defined(positives))
+    curves = [_curve(positives[p], scores[p], starts_of) for p in problems for _, scores in pairs]
+    tied = np.concatenate([curve[2] for curve in curves])
+    starts = np.cumsum([0, *(len(curve[2]) for curve in curves)])
+    segments = _joined([curve[:2] for curve in curves], positives.shape[1])
+    return Steps(segments, tied, starts.astype(np.int64), (len(problems), len(panel)))
+
+
+def _curve(positive: Array, score: Array, starts_of: Any) -> tuple[Array, Array, Array]:
+    """Rows in order of steps, sizes of the (positive, negative) segments, and which steps are tied."""
+    order = np.argsort(-score, kind="stable")
+    descending, found = score[order], positive[order]
+    group = np.cumsum(np.append(True, descending[1:] != descending[:-1])) - 1
+    hits = np.bincount(group, weights=found)
+    misses = np.bincount(group, weights=~found)
+    starts = starts_of(hits > 0, misses > 0)
+    step = (np.cumsum(starts) - 1)[group]
+    cell = 2 * step + ~found
+    sizes = np.bincount(cell, minlength=2 * (step[-1] + 1))
+    tied = ((hits > 0) & (misses > 0))[starts]
+    return order[np.argsort(cell, kind="stable")], sizes, tied.astype(np.float64)
+
+
+def _roc_starts(hits: Array, misses: Array) -> Array:
+    """Scores that begin a step: shared ones, those after a shared one, positives after negatives."""
+    mixed = hits & misses
+    before = np.append(True, mixed[:-1] | misses[:-1])
+    return mixed | (hits & before) | np.append(True, mixed[:-1])
+
+
+def _pr_starts(hits: Array, misses: Array) -> Array:
+    """Groups that begin a step: those after a group with positives."""
+    return np.append(True, hits[:-1])

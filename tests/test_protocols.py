@@ -1,0 +1,204 @@
+"""Which protocol serves which model, what a configuration holds, and what a protocol may never see."""
+
+import dataclasses
+import inspect
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dnabench.adapters.kmer import Kmer
+from dnabench.adapters.majority import Majority
+from dnabench.harness.errors import AdapterError, RequestError
+from dnabench.harness.protocols import PROTOCOLS, TrainRows, choose, configure, run_protocol
+from dnabench.harness.types import Inputs, ModelInfo, Source, Split, Target, Task
+
+TWO = Target("class", ("0", "1"))
+TASK = Task(
+    name="toy/one",
+    version=1,
+    title="",
+    inputs="sequence",
+    target=TWO,
+    metric="mcc",
+    metrics=(),
+    source=Source("files", {}),
+    recipes={"weak": {"strengths": [1.0]}, "official": {"learning_rate": 3e-5}},
+)
+
+
+class Model:
+    """Any capabilities and any answer, right or wrong."""
+
+    def __init__(self, *capabilities: Any, answer: Any = None) -> None:
+        self.capabilities = frozenset(capabilities)
+        self.info = ModelInfo("toy", "toy", 1)
+        self.answer = answer
+        self.chosen: dict[str, Any] = {}
+
+    def embed(self, sequences: Sequence[str]) -> Any:
+        return self.answer(len(sequences))
+
+    def fit(self, train: Split, dev: Split, seed: int) -> Any:
+        return self
+
+    def predict(self, inputs: Inputs) -> Any:
+        return self.answer(len(inputs))
+
+
+def rows(n: int = 60) -> tuple[TrainRows, Inputs]:
+    draw = np.random.default_rng(0)
+    names = ["".join(letters) for letters in draw.choice(list("ACGT"), (n, 20))]
+    parts = [Split("x", Inputs(names[i::3]), np.arange(n // 3) % 2, TWO) for i in range(3)]
+    return TrainRows(parts[0], parts[1]), parts[2].inputs
+
+
+@pytest.mark.parametrize(
+    ("offered", "expected"),
+    [
+        (("fit", "embed", "module"), "fit"),
+        (("embed", "module"), "probe"),
+        (("module",), "finetune"),
+        (("log_likelihood",), None),
+    ],
+)
+def test_the_default_protocol_follows_from_what_a_model_offers(offered: Any, expected: Any) -> None:
+    name, reason = choose(TASK, Model(*offered))
+    assert name == expected
+    assert reason
+
+
+def test_a_request_wins_over_the_default_or_says_why_not() -> None:
+    both = Model("fit", "embed")
+    assert choose(TASK, both, "probe")[0] == "probe"
+    assert choose(TASK, both, "finetune") == (
+        None,
+        "finetune needs a model that offers module, which toy does not",
+    )
+    pairs = dataclasses.replace(TASK, inputs="pair")
+    assert choose(pairs, both, "probe") == (None, "probe does not serve pair inputs")
+    assert choose(pairs, both)[0] is None
+    only_fit = dataclasses.replace(TASK, protocols=("fit",))
+    assert choose(only_fit, Model("embed"), "probe")[0] is None
+    with pytest.raises(RequestError, match="Did you mean 'probe'"):
+        choose(TASK, both, "prob")
+
+
+def test_only_finetune_is_repeated_over_seeds() -> None:
+    assert {name for name, spec in PROTOCOLS.items() if spec.uses_seed} == {"finetune"}
+    assert all(name == spec.name and spec.version >= 1 for name, spec in PROTOCOLS.items())
+
+
+def test_a_configuration_is_whole_and_survives_json() -> None:
+    for name in PROTOCOLS:
+        config = configure(name, TASK)
+        assert config["metric"] == "mcc"
+        assert json.loads(json.dumps(config)) == config
+    assert configure("probe", TASK, "weak")["strengths"] == [1.0]
+    assert configure("probe", TASK, "weak", {"strengths": [0.5], "metric": "auroc"})["strengths"] == [0.5]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("probe", TASK, "waek"), "Did you mean 'weak'"),
+        (
+            ("probe", TASK, "official"),
+            "recipe official of toy/one for protocol probe: no option 'learning_rate'",
+        ),
+        (("probe", TASK, None, {"strenghts": [1]}), "Did you mean 'strengths'"),
+        (("probe", TASK, None, {"strengths": [0]}), "expected a number above 0"),
+        (("probe", TASK, None, {"strengths": 1.0}), "expected a list"),
+        (("probe", TASK, None, {"patience": 0}), "at least 1"),
+        (("probe", TASK, None, {"fitted_on": "test"}), "always 'train'"),
+        (("probe", TASK, None, {"metric": "r2"}), "r2 does not score a class target"),
+        (("fit", TASK, None, {"selected_on": "test"}), "no settings"),
+        (("finetune", TASK, None, {"epochs": -1}), "epochs"),
+        (("prove", TASK), "Did you mean 'probe'"),
+    ],
+)
+def test_a_wrong_configuration_is_one_clear_sentence(arguments: Any, message: str) -> None:
+    with pytest.raises(RequestError, match=message):
+        configure(*arguments)
+
+
+def test_no_protocol_can_see_test_labels() -> None:
+    assert [f.name for f in dataclasses.fields(TrainRows)] == ["train", "dev"]
+    assert inspect.signature(run_protocol).parameters["test"].annotation == "Inputs"
+    assert {f.name for f in dataclasses.fields(Inputs)} == {"sequences", "seconds"}
+    known, test = rows()
+    with_labels: Any = Split("test", test, np.zeros(len(test), np.int64), TWO)
+    with pytest.raises(TypeError, match=r"split\.inputs"):
+        run_protocol("fit", Majority(), known, with_labels, configure("fit", TASK))
+
+
+def test_the_table_runs_fit_and_probe() -> None:
+    known, test = rows()
+    for name, model in (("fit", Majority()), ("probe", Kmer(k=2))):
+        found = run_protocol(name, model, known, test, configure(name, TASK))
+        assert found.outputs.shape == (20, 2)
+        assert np.allclose(found.outputs.sum(1), 1)
+        assert found.kind == "probability"
+        assert found.bases_seen == 1.0
+        assert found.bases >= 400
+        assert set(found.seconds) >= {"fit", "predict"}
+        assert json.loads(json.dumps(dict(found.chosen))) == found.chosen
+
+
+def test_any_object_with_embed_can_be_probed() -> None:
+    class Plain:
+        def embed(self, sequences: Sequence[str]) -> list[list[int]]:
+            return [[s.count("A"), s.count("C")] for s in sequences]
+
+    known, test = rows()
+    assert run_protocol("probe", Plain(), known, test, configure("probe", TASK)).outputs.shape == (20, 2)
+
+
+def test_a_task_without_dev_rows_is_served() -> None:
+    known, test = rows()
+    none = Split("dev", Inputs([]), np.zeros(0, np.int64), TWO)
+    for name, model in (("fit", Majority()), ("probe", Kmer(k=2))):
+        found = run_protocol(name, model, TrainRows(known.train, none), test, configure(name, TASK))
+        assert found.outputs.shape == (20, 2)
+    with pytest.raises(RequestError, match="no train rows"):
+        run_protocol("fit", Majority(), TrainRows(none, none), test, configure("fit", TASK))
+
+
+def nan_in_row_7(n: int) -> Any:
+    table = np.full((n, 2), 0.5)
+    table[7] = np.nan
+    return table
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (nan_in_row_7, r"toy: the output for test row 7 is NaN or infinite \(1 of 20 rows are\)"),
+        (lambda n: np.full((n, 3), 0.5), r"toy: outputs have shape \(20, 3\); expected \(20, 2\)"),
+        (lambda n: np.full((n - 1, 2), 0.5), r"toy: outputs have shape \(19, 2\)"),
+        (
+            lambda n: np.full((n, 2), 2.0),
+            r"toy: the output for test row 0 is not a probability: \[2.0, 2.0\]",
+        ),
+    ],
+)
+def test_wrong_outputs_name_the_model_and_the_row(answer: Any, message: str) -> None:
+    known, test = rows()
+    with pytest.raises(AdapterError, match=message):
+        run_protocol("fit", Model("fit", answer=answer), known, test, configure("fit", TASK))
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (nan_in_row_7, r"toy: the embedding of row 7 \([ACGT]{20}\) holds NaN or infinity"),
+        (lambda n: np.ones((n + 1, 4)), r"toy: embed returned shape \(21, 4\) for 20 sequences"),
+        (lambda n: np.ones(n), r"toy: embed returned shape \(20,\)"),
+    ],
+)
+def test_a_wrong_embedding_names_the_model_and_the_row(answer: Any, message: str) -> None:
+    known, test = rows()
+    with pytest.raises(AdapterError, match=message):
+        run_protocol("probe", Model("embed", answer=answer), known, test, configure("probe", TASK))
