@@ -259,21 +259,17 @@ def mse(truth: Array, values: Array) -> float:
 def r2(truth: Array, values: Array) -> float:
     """Share of the truth's variance explained; a constant truth gives 1 if met exactly, else 0."""
     wrong, spread = ((truth - values) ** 2).sum(), ((truth - truth.mean()) ** 2).sum()
-    if np.ptp(truth) == 0:
-        return float(wrong == 0)
-    return float(1.0 - wrong / spread)
+    return float(1.0 - wrong / spread) if np.ptp(truth) > 0 else float(wrong == 0)
 
 
-_FORMULAS: Mapping[str, Callable[[Array, Array, Array], Array]] = {
-    formula.__name__: formula for formula in (accuracy, balanced_accuracy, mcc, f1_macro, f1_binary)
-}
+_FORMULAS = {formula.__name__: formula for formula in (accuracy, balanced_accuracy, mcc, f1_macro, f1_binary)}
 _VALUES = {"spearman": spearman, "pearson": pearson, "mse": mse, "r2": r2}
 
 
 def _ratio(above: Array, below: Array) -> Array:
     """above / below, 0 where below is 0."""
-    above, below = np.asarray(above, np.float64), np.asarray(below, np.float64)
-    return np.divide(above, below, out=np.zeros(np.broadcast(above, below).shape), where=below > 0)
+    zeros = np.zeros(np.broadcast(above, below).shape)
+    return np.asarray(np.divide(above, below, out=zeros, where=below > 0))
 
 
 def _label_metric(metric: str, truth: Array, predicted: Array, target: Target) -> Value:
@@ -289,11 +285,11 @@ def _ranking_metric(metric: str, positives: Array, scores: Array) -> Value:
     formula = auroc if metric == "auroc" else auprc
     values = np.array([formula(p, s) for p, s in zip(positives, scores, strict=True)])
     defined = ~np.isnan(values)
-    lacking = "the test rows lack positives" if metric == "auprc" else "the test rows are of one class only"
+    lacking = "no positive rows" if metric == "auprc" else "rows of one class only"
     if not defined.any():
         return Value(None, f"undefined: {lacking}")
-    left_out = f"undefined in {(~defined).sum()} of {len(values)} labels ({lacking}), left out"
-    return Value(float(values[defined].mean()), "" if defined.all() else left_out)
+    note = f"undefined in {(~defined).sum()} of {len(values)} labels ({lacking}), left out"
+    return Value(float(values[defined].mean()), "" if defined.all() else note)
 
 
 def _value_metric(metric: str, truth: Array, values: Array) -> Value:

@@ -5,9 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from dnabench.adapters.composition import GC, Length, gc_fraction
 from dnabench.adapters.kmer import Kmer
 from dnabench.adapters.majority import Majority
@@ -16,6 +13,8 @@ from dnabench.adapters.onehot import OneHot
 from dnabench.harness.errors import AdapterError, RequestError
 from dnabench.harness.sequence import one_hot, reverse_complement
 from dnabench.harness.types import Adapter, Inputs, Split, Target
+from hypothesis import given
+from hypothesis import strategies as st
 
 TWO = Target("class", ("0", "1"))
 FITTED = [Majority, GC, Length, Nearest]
@@ -30,9 +29,7 @@ def split(sequences: Sequence[str], labels: Any, target: Target = TWO, name: str
 
 def random_rows(n: int, seed: int = 0, low: int = 20, high: int = 40) -> list[str]:
     draw = np.random.default_rng(seed)
-    return [
-        "".join(draw.choice(list("ACGTN"), draw.integers(low, high), p=[0.24] * 4 + [0.04])) for _ in range(n)
-    ]
+    return ["".join(draw.choice(list("ACGTN"), draw.integers(low, high), p=[0.24] * 4 + [0.04])) for _ in range(n)]
 
 
 @pytest.mark.parametrize("make", ALL)

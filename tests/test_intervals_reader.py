@@ -40,9 +40,7 @@ def table(tmp_path: Path, text: str, name: str = "t.tsv") -> Path:
 
 
 @pytest.mark.parametrize("name", ["t.tsv", "t.tsv.gz"])
-def test_rows_are_read_on_their_strand_in_upper_case(
-    tmp_path: Path, genome: Path, task: Task, name: str
-) -> None:
+def test_rows_are_read_on_their_strand_in_upper_case(tmp_path: Path, genome: Path, task: Task, name: str) -> None:
     rows = read_intervals(table(tmp_path, TABLE, name), genome, task)
     assert rows.sequences == ["AAAA", "TTTT", "GTACGT"]
     assert rows.labels == ["1", "0", "1"]

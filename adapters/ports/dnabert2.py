@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from .network import Output, activation, initialise, read_config
 
@@ -28,7 +28,7 @@ HEAD_EPS = 1e-12  # of the norm in the language-model head, whatever layer_norm_
 
 @dataclass(frozen=True)
 class Config:
-    """The keys of the hub's config.json that decide what is computed; `bare` is DNABERT-S: a pooler and no vocabulary."""
+    """The keys of the hub's config.json that decide what is computed; defaults are those of BERT."""
 
     vocab_size: int
     hidden_size: int = 768
@@ -41,7 +41,6 @@ class Config:
     hidden_dropout_prob: float = 0.1
     attention_probs_dropout_prob: float = 0.0
     initializer_range: float = 0.02
-    bare: bool = False
 
 
 class DNABERT2(nn.Module):
@@ -109,7 +108,9 @@ class Embeddings(nn.Module):
     def forward(self, ids: Tensor, token_types: Tensor | None) -> Tensor:
         """(batch, tokens) to (batch, tokens, hidden_size)."""
         types = torch.zeros_like(ids) if token_types is None else token_types
-        x: Tensor = self.dropout(self.LayerNorm(self.word_embeddings(ids) + self.token_type_embeddings(types)))
+        x: Tensor = self.dropout(
+            self.LayerNorm(self.word_embeddings(ids) + self.token_type_embeddings(types))
+        )
         return x
 
 
@@ -161,7 +162,7 @@ class Attention(nn.Module):
         """(batch, tokens, hidden_size) to the same shape."""
         query, key, value = self.Wqkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         dropout = self.dropout if self.training else 0.0
-        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=bias, dropout_p=dropout)
+        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias, dropout_p=dropout)
         return mixed.transpose(1, 2).flatten(-2)
 
 
@@ -193,7 +194,7 @@ class GatedMLP(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(batch, tokens, hidden_size) to the same shape."""
         gate, value = self.gated_layers(x).chunk(2, dim=-1)
-        out: Tensor = self.layernorm(self.wo(self.dropout(F.gelu(gate) * value)) + x)
+        out: Tensor = self.layernorm(self.wo(self.dropout(functional.gelu(gate) * value)) + x)
         return out
 
 
@@ -236,5 +237,4 @@ def alibi_slopes(heads: int) -> list[float]:
 def from_config(config: Mapping[str, Any]) -> DNABERT2 | DNABERTS:
     """The network of a hub config.json: DNABERT-S names the bare BertModel as its architecture."""
     bare = config.get("architectures") == ["BertModel"]
-    settings = read_config(Config, {**config, "bare": bare})
-    return DNABERTS(settings) if bare else DNABERT2(settings)
+    return (DNABERTS if bare else DNABERT2)(read_config(Config, config))

@@ -21,8 +21,8 @@ class GenomicBenchmarksCNN(nn.Module):
     """Raw outputs (n, outputs) for codes (n, length): an embedding, three convolutions, two dense layers.
 
     `as_published` restores the two faults of the published PyTorch model: no ReLU after the second and third
-    convolution, and a sigmoid on a single output, which the training loss then applies a second time. Parameters
-    have the same names and shapes either way. Both have no activation between the dense layers.
+    convolution, and a sigmoid on a single output, which the training loss then applies a second time.
+    Parameters have the same names and shapes either way. Both have no activation between the dense layers.
     """
 
     def __init__(
@@ -52,9 +52,7 @@ class GenomicBenchmarksCNN(nn.Module):
             _pool(with_relu=not as_published),
             nn.Flatten(),
         )
-        self.dense_model = nn.Sequential(
-            nn.Linear(third * positions_left(self.length), 512), nn.Linear(512, outputs)
-        )
+        self.dense_model = nn.Sequential(nn.Linear(third * positions_left(self.length), 512), nn.Linear(512, outputs))
 
     def forward(self, codes: Tensor) -> Tensor:
         """Raw outputs; as published, the sigmoid of a single one."""
@@ -67,6 +65,7 @@ class GenomicBenchmarksCNN(nn.Module):
         codes = functional.pad(codes, (0, self.length - codes.shape[1]), value=letters - 1)
         # Embedding and first convolution are linear: one filter per letter does both, at a tenth of the cost.
         convolution = self.cnn_model[0]
+        assert isinstance(convolution, nn.Conv1d)
         filters = torch.einsum("vd,odk->ovk", self.embeddings.weight, convolution.weight)
         flags = functional.one_hot(codes, letters).to(filters.dtype).transpose(1, 2)
         raw: Tensor = self.dense_model(self.cnn_model[1:](functional.conv1d(flags, filters, convolution.bias)))

@@ -23,7 +23,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from .network import Output, initialise, read_config, require, rounded_up
 
@@ -128,7 +128,7 @@ class MLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, length, width) to the same shape."""
-        out: Tensor = self.fc2(F.gelu(self.fc1(x), approximate="tanh"))
+        out: Tensor = self.fc2(functional.gelu(self.fc1(x), approximate="tanh"))
         return out
 
 
@@ -150,9 +150,7 @@ class HyenaOperator(nn.Module):
     def forward(self, u: Tensor) -> Tensor:
         """(batch, length, d_model) to the same shape; position i sees 0 … i."""
         length = u.shape[1]
-        *gates, v = (
-            self.short_filter(self.in_proj(u).transpose(1, 2))[..., :length].split(self.width, dim=1)
-        )
+        *gates, v = self.short_filter(self.in_proj(u).transpose(1, 2))[..., :length].split(self.width, dim=1)
         filters = self.filter_fn(length).view(self.order - 1, self.width, length)
         biases = self.filter_fn.bias.view(self.order - 1, self.width, 1)
         for gate, filter_, bias in zip(reversed(gates[1:]), filters, biases, strict=True):
@@ -212,7 +210,9 @@ class Positions(nn.Module):
         t = torch.linspace(0, 1, length)[None, :, None]
         angle = 2 * math.pi * torch.linspace(0, length - 1, length)[None, :, None] / length
         turns = torch.linspace(1e-4, bands - 1, bands)[None, None]
-        self.register_buffer("z", torch.cat([t, torch.cos(-turns * angle), torch.sin(-turns * angle)], dim=-1))
+        self.register_buffer(
+            "z", torch.cat([t, torch.cos(-turns * angle), torch.sin(-turns * angle)], dim=-1)
+        )
         self.register_buffer("t", t)
 
 

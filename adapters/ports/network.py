@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from dnabench.harness.errors import AdapterError
 
@@ -46,12 +47,12 @@ def read_config(kind: type[C], config: Mapping[str, Any]) -> C:
     known = fields(kind)  # type: ignore[arg-type]
     given = {f.name: config[f.name] for f in known if config.get(f.name) is not None}
     missing = [
-        f.name
-        for f in known
-        if f.name not in given and f.default is MISSING and f.default_factory is MISSING
+        f.name for f in known if f.name not in given and f.default is MISSING and f.default_factory is MISSING
     ]
     if missing:
-        raise AdapterError(f"The configuration has no {', '.join(missing)}; the network cannot be built without.")
+        raise AdapterError(
+            f"The configuration has no {', '.join(missing)}; the network cannot be built without."
+        )
     return kind(**given)
 
 
@@ -68,12 +69,12 @@ def activation(name: str) -> Callable[[Tensor], Tensor]:
     tensor([0., 2.])
     """
     known: dict[str, Callable[[Tensor], Tensor]] = {
-        "gelu": F.gelu,
+        "gelu": functional.gelu,
         "gelu_new": _tanh_gelu,
         "gelu_pytorch_tanh": _tanh_gelu,
-        "relu": F.relu,
-        "silu": F.silu,
-        "swish": F.silu,
+        "relu": functional.relu,
+        "silu": functional.silu,
+        "swish": functional.silu,
         "tanh": torch.tanh,
     }
     require(name in known, f"hidden_act {name!r} is none of {', '.join(known)}.")
@@ -81,7 +82,7 @@ def activation(name: str) -> Callable[[Tensor], Tensor]:
 
 
 def _tanh_gelu(x: Tensor) -> Tensor:
-    return F.gelu(x, approximate="tanh")
+    return functional.gelu(x, approximate="tanh")
 
 
 def initialise(network: nn.Module, deviation: float) -> None:
@@ -93,6 +94,27 @@ def initialise(network: nn.Module, deviation: float) -> None:
             nn.init.zeros_(module.bias)
 
 
+def rotary_angles(
+    length: int, size: int, device: torch.device, base: float = 10_000.0
+) -> tuple[Tensor, Tensor]:
+    """Cosines and sines (length, size) that turn position by position (RoFormer, Su et al. 2021)."""
+    steps = torch.arange(0, size, 2, dtype=torch.float32, device=device) / size
+    turns = torch.outer(torch.arange(length, dtype=torch.float32, device=device), base**-steps)
+    angles = torch.cat([turns, turns], dim=-1)
+    return angles.cos(), angles.sin()
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Turns the pairs (i, i + size / 2) of the last axis by each position's angles.
+
+    >>> quarter = torch.tensor([[0.0, 0.0]]), torch.tensor([[1.0, 1.0]])
+    >>> rotate(torch.tensor([[1.0, 2.0]]), *quarter)
+    tensor([[-2.,  1.]])
+    """
+    first, second = x.chunk(2, dim=-1)
+    return (x * cos + torch.cat([-second, first], dim=-1) * sin).to(x.dtype)
+
+
 def rounded_up(size: int, multiple: int) -> int:
     """The next multiple of a number: vocabularies are padded to one.
 
@@ -100,3 +122,32 @@ def rounded_up(size: int, multiple: int) -> int:
     (16, 16)
     """
     return -(-size // multiple) * multiple
+
+
+def load_tied(
+    network: nn.Module,
+    weights: Mapping[str, Tensor],
+    unused: tuple[str, ...] = (),
+    optional: tuple[str, ...] = (),
+) -> None:
+    """Puts the tensors of a hub file in by their names, where files leave out or double tensors that are shared.
+
+    A name may be missing if the tensor that it shares has another name in the file, or if it fits `optional`. A name
+    that the network does not have may be there if it fits `unused`. Names of a shared tensor must carry the same values.
+    Raises RuntimeError, as load_state_dict does, with the names that do not fit.
+    """
+    own = network.state_dict(keep_vars=True)
+    given: dict[int, str] = {}
+    wrong = [name for name in weights if name not in own and not _fits(name, unused)]
+    for name in sorted(own.keys() & weights.keys()):
+        first = given.setdefault(id(own[name]), name)
+        if weights[first].shape == weights[name].shape and not torch.equal(weights[first], weights[name]):
+            wrong.append(f"{name} (differs from {first}, which shares its tensor)")
+    wrong += [name for name, tensor in own.items() if id(tensor) not in given and not _fits(name, optional)]
+    if wrong:
+        raise RuntimeError(f"missing, unknown or contradictory: {', '.join(sorted(wrong))}")
+    network.load_state_dict({name: weights[name] for name in given.values()}, strict=False)
+
+
+def _fits(name: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)

@@ -16,9 +16,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
-from .network import Output, initialise, read_config, require
+from .network import Output, initialise, read_config, require, rotary_angles, rotate
 
 # Carried by hub files, read by nothing here: a head for protein contacts, positions that rotary models never look up,
 # buffers that are computed.
@@ -167,9 +167,9 @@ class Block(nn.Module):
         h = self.intermediate["dense"](self.LayerNorm(x))
         if self.gated:
             gate, value = h.chunk(2, dim=-1)
-            h = F.silu(gate) * value
+            h = functional.silu(gate) * value
         else:
-            h = F.gelu(h)
+            h = functional.gelu(h)
         out: Tensor = x + self.dropout(self.output["dense"](h))
         return out
 
@@ -196,7 +196,7 @@ class Attention(nn.Module):
         if angles is not None:
             query, key = rotate(query, *angles), rotate(key, *angles)
         dropout = self.dropout if self.training else 0.0
-        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=attend, dropout_p=dropout)
+        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=attend, dropout_p=dropout)
         out: Tensor = self.output["dense"](mixed.transpose(1, 2).flatten(-2))
         return out
 
@@ -213,27 +213,8 @@ class Head(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(…, hidden_size) to (…, vocabulary)."""
-        out: Tensor = self.decoder(self.layer_norm(F.gelu(self.dense(x)))) + self.bias
+        out: Tensor = self.decoder(self.layer_norm(functional.gelu(self.dense(x)))) + self.bias
         return out
-
-
-def rotary_angles(length: int, size: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Cosines and sines (length, size) that turn position by position; base 10,000 (RoFormer, Su et al. 2021)."""
-    steps = torch.arange(0, size, 2, dtype=torch.float32, device=device) / size
-    turns = torch.outer(torch.arange(length, dtype=torch.float32, device=device), 10_000.0**-steps)
-    angles = torch.cat([turns, turns], dim=-1)
-    return angles.cos(), angles.sin()
-
-
-def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turns the pairs (i, i + size / 2) of the last axis by each position's angles.
-
-    >>> quarter = torch.tensor([[0.0, 0.0]]), torch.tensor([[1.0, 1.0]])
-    >>> rotate(torch.tensor([[1.0, 2.0]]), *quarter)
-    tensor([[-2.,  1.]])
-    """
-    first, second = x.chunk(2, dim=-1)
-    return (x * cos + torch.cat([-second, first], dim=-1) * sin).to(x.dtype)
 
 
 def from_config(config: Mapping[str, Any]) -> NucleotideTransformer:

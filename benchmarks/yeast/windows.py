@@ -124,21 +124,24 @@ TASKS: Mapping[str, Callable[[Chromosome], Iterator[Row]]] = {
 
 
 def without_overlaps(rows: Sequence[Row]) -> list[Row]:
-    """Rows of one chromosome of which no two share a base: both go where labels differ, else the later one.
+    """Rows of one chromosome of which no two share a base: both go where labels differ, else a draw says.
 
     >>> a, b, c, d = (Row("I", s, s + 300, "+", x) for s, x in ((0, 1), (200, 1), (900, 0), (250, 0)))
-    >>> [r.start for r in without_overlaps([a, b, c])], without_overlaps([a, d])
-    ([0, 900], [])
+    >>> len(without_overlaps([a, b, c])), without_overlaps([a, d])
+    (2, [])
     """
     rows = sorted(rows, key=lambda r: (r.start, r.strand))
-    ambiguous = {
-        x for i, a in enumerate(rows) for b in _meeting(rows, i) if a.label != b.label for x in (a, b)
-    }
-    kept: list[Row] = []
-    for row in rows:
-        if row not in ambiguous and not (kept and kept[-1].end > row.start):
-            kept.append(row)
-    return kept
+    pairs = [(a, b) for i, a in enumerate(rows) for b in _meeting(rows, i)]
+    ambiguous = {x for a, b in pairs if a.label != b.label for x in (a, b)}
+    rivals: dict[Row, set[Row]] = {row: set() for row in rows}
+    for a, b in pairs:
+        rivals[a].add(b)
+        rivals[b].add(a)
+    kept: set[Row] = set()
+    for row in sorted(rows, key=lambda r: draw(f"overlap {r.chromosome}:{r.start}{r.strand}", 1 << 62)):
+        if row not in ambiguous and not rivals[row] & kept:
+            kept.add(row)
+    return [row for row in rows if row in kept]
 
 
 def balanced(rows: Sequence[Row]) -> list[Row]:
@@ -166,11 +169,19 @@ def _inside_genes(chromosome: Chromosome, task: str) -> Iterator[tuple[Gene, int
             cover[feature.end] -= 1
     genes_at = np.cumsum(cover)
     for gene in chromosome.genes:
-        first, last = max(gene.exons, key=lambda exon: exon[1] - exon[0])
+        first, last = max(_without_stop(gene), key=lambda exon: exon[1] - exon[0])
         if last - first >= LENGTH:
             start = first + draw(f"{task} {gene.systematic}", last - first - LENGTH + 1)
             if genes_at[start : start + LENGTH].max() == 1:
                 yield gene, start
+
+
+def _without_stop(gene: Gene) -> tuple[tuple[int, int], ...]:
+    """The exons of a gene without its stop codon, so that a window inside one is open in the gene's frame."""
+    (first, end), (start, last) = gene.exons[0], gene.exons[-1]
+    if gene.strand == "+":
+        return (*gene.exons[:-1], (start, last - 3))
+    return ((first + 3, end), *gene.exons[1:])
 
 
 def _inner_atgs(sequence: str, gene: Gene) -> list[int]:
@@ -178,11 +189,7 @@ def _inner_atgs(sequence: str, gene: Gene) -> list[int]:
     (first, last), size = gene.exons[0], gene.exons[0][1] - gene.exons[0][0]
     wanted = "ATG" if gene.strand == "+" else "CAT"
     places = range(2 * AROUND_ATG + 1, size - AROUND_ATG + 1, 3)
-    return [
-        o
-        for o in places
-        if sequence[(at := first + o if gene.strand == "+" else last - o - 3) : at + 3] == wanted
-    ]
+    return [o for o in places if sequence[(at := first + o if gene.strand == "+" else last - o - 3) : at + 3] == wanted]
 
 
 def _around(chromosome: Chromosome, gene: Gene, offset: int, label: int) -> Row | None:

@@ -1,1 +1,1 @@
-"""To be described by its builder."""
+"""Facts about data that need no model: rows that two splits share, repeats, contradictory labels."""

@@ -9,11 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-
 from dnabench.harness.data.fingerprint import label_words, row_words
 from dnabench.harness.sequence import reverse_complements
 from dnabench.harness.types import Inputs, Split, Splits
+from numpy.typing import NDArray
 
 Mask = NDArray[np.bool_]
 
@@ -81,8 +80,7 @@ def contradictory_rows(*splits: Split, both_strands: bool = True) -> int:
 def audit_splits(splits: Splits, *, both_strands: bool = True) -> dict[str, int]:
     """The counts that go with every task: rows shared between splits, repeats within train, contradictions.
 
-    `test_in_train` and its like count rows of the first that the second holds on either strand; `…_exact` on the
-    same strand.
+    `test_in_train` counts the test rows that train holds on either strand, `test_in_train_exact` on the same.
     """
     train, dev, test = splits.train, splits.dev, splits.test
     leaked, chosen = duplicate_rows(test.inputs, train.inputs), duplicate_rows(dev.inputs, train.inputs)

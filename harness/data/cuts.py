@@ -1,4 +1,4 @@
-"""The split rules: a column that names each row's split, folds, a dev set drawn from train, and a limit on rows."""
+"""The split rules: a column that names each row's split, folds, a dev set out of train, a limit on rows."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
-
 from dnabench.harness.errors import DataError, nearest
 from dnabench.harness.types import Split, SplitFacts, Splits, Task
+from numpy.typing import NDArray
 
 from .fingerprint import content_keys
 from .folds import PARTS, draw_dev_rows, draw_folds, draw_parts
@@ -30,19 +29,25 @@ _MEANING = {
 def by_column(task: Task, seen: Seen, whole: SplitFacts) -> Splits:
     """train, dev and test as a column names them, or drawn by content where the rule says `made`.
 
-    A dev set that the column does not name is drawn from train. Raises DataError for another word and for a file
-    without train or test rows.
+    A dev set that the column does not name is drawn from train. Raises DataError for another word and for a
+    file without train or test rows.
     """
     rows = seen.checked
     names = _drawn_names(task, rows.split) if task.split_rule.made else _named(task, rows.split, seen.file)
     parts = {name: rows.take(np.flatnonzero(names == name), name) for name in SPLITS}
     for name in ("train", "test"):
         if not len(parts[name]):
-            raise DataError(f"{seen.file}: no row has {name!r} in the column {task.split_rule.column!r}: mark some")
+            raise DataError(
+                f"{seen.file}: no row has {name!r} in the column {task.split_rule.column!r}: mark some"
+            )
     known = task.source.files
-    facts = {name: identify_part(parts[name], seen, whole, known.get(name)) for name in SPLITS if len(parts[name])}
+    facts = {
+        name: identify_part(parts[name], seen, whole, known.get(name)) for name in SPLITS if len(parts[name])
+    }
     if task.split_rule.made:
-        facts = {name: replace(fact, file=f"{fact.file} ({name} drawn by content)") for name, fact in facts.items()}
+        facts = {
+            name: replace(fact, file=f"{fact.file} ({name} drawn by content)") for name, fact in facts.items()
+        }
     if not len(parts["dev"]):
         drawn, drawn_facts = draw_dev(task, replace(seen, checked=parts["train"]), facts["train"])
         parts, facts = parts | drawn, facts | drawn_facts
@@ -50,13 +55,15 @@ def by_column(task: Task, seen: Seen, whole: SplitFacts) -> Splits:
 
 
 def by_fold(task: Task, seen: Seen, whole: SplitFacts) -> Splits:
-    """All rows as test with a column `fold`; train and dev are empty, `folds.fold_splits` makes them fold by fold."""
+    """All rows as test with a column `fold`; train and dev are empty: `folds.fold_splits` makes them."""
     rows = seen.checked
     groups = _groups(task, rows.split, seen.file)
     test = replace(rows, split=_folded(task, replace(rows.split, name="test"), groups))
     nothing = np.empty(0, np.int64)
     facts = {"test": identify_part(test, seen, whole, task.source.files.get("test"))}
-    return Splits(take_rows(rows.split, nothing, "train"), take_rows(rows.split, nothing, "dev"), test.split, facts)
+    return Splits(
+        take_rows(rows.split, nothing, "train"), take_rows(rows.split, nothing, "dev"), test.split, facts
+    )
 
 
 def draw_dev(task: Task, seen: Seen, facts: SplitFacts) -> tuple[dict[str, Checked], dict[str, SplitFacts]]:
@@ -74,8 +81,10 @@ def draw_dev(task: Task, seen: Seen, facts: SplitFacts) -> tuple[dict[str, Check
 
 
 def limit_splits(task: Task, splits: Splits, limit: int) -> Splits:
-    """At most `limit` rows of each split, as many of each class as there are, chosen by content; folds are redrawn."""
-    train, dev, test = (take_rows(s, balanced_rows(s, limit)) for s in (splits.train, splits.dev, splits.test))
+    """At most `limit` rows of each split, classes balanced, chosen by content; folds are redrawn."""
+    train, dev, test = (
+        take_rows(s, balanced_rows(s, limit)) for s in (splits.train, splits.dev, splits.test)
+    )
     if task.split_rule.kind == "kfold":
         test = _folded(task, test, _groups(task, test, task.name))
     return replace(splits, train=train, dev=dev, test=test)
@@ -84,7 +93,8 @@ def limit_splits(task: Task, splits: Splits, limit: int) -> Splits:
 def balanced_rows(split: Split, limit: int) -> NDArray[np.int64]:
     """Indices, in file order, of the rows that a limit keeps.
 
-    Within a class rows come in the order of their content's hash; classes take turns until `limit` is reached.
+    Within a class rows come in the order of their content's hash; classes take turns until `limit` is
+    reached.
     """
     if len(split) <= limit:
         return np.arange(len(split))
@@ -112,7 +122,9 @@ def _named(task: Task, rows: Split, file: str) -> Labels:
     for word, name in meaning.items():
         if not name:
             row = int(np.flatnonzero(words == word)[0]) + 1
-            raise DataError(f"{file}, row {row} below the header: {word!r} is no split: write train, dev (or val) or test")
+            raise DataError(
+                f"{file}, row {row} below the header: {word!r} is no split: write train, dev (or val) or test"
+            )
     return np.array([meaning[word] for word in words.tolist()])
 
 

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
-
 from dnabench.harness.types import Inputs, Target
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from dnabench.harness.types import Labels
@@ -67,8 +66,8 @@ def git_sha1(data: bytes) -> str:
 def content_keys(inputs: Inputs) -> NDArray[np.uint64]:
     """A 64-bit key per row that depends on its bases only: rows are joined by it across models and files.
 
-    The first 8 bytes (little endian) of the row's BLAKE2b hash; a pair hashes `first,second`. Different rows collide
-    with a chance of about n**2 / 2**65.
+    The first 8 bytes (little endian) of the row's BLAKE2b hash; a pair hashes `first,second`. Different rows
+    collide with a chance of about n**2 / 2**65.
 
     >>> content_keys(Inputs(["ACGT", "ACGT", "TTTT"])).tolist()
     [10246174106513446379, 10246174106513446379, 11034764466178387043]

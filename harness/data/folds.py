@@ -1,7 +1,7 @@
 """Splits and folds drawn from content: the same rows give the same answer, whatever their order in the file.
 
-What is drawn is never a row but a unit: all rows with one sequence on either strand and, where a task names a group
-column, all rows of a group and of every group that shares a sequence with it.
+What is drawn is never a row but a unit: all rows with one sequence on either strand and, where a task names a
+group column, all rows of a group and of every group that shares a sequence with it.
 """
 
 from __future__ import annotations
@@ -12,13 +12,12 @@ from heapq import heapify, heapreplace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-
 from dnabench.harness.errors import DataError
 from dnabench.harness.sequence import canonical
 from dnabench.harness.types import Inputs, Split, SplitRule
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from .fingerprint import hash_words, row_words
 from .rows import take_rows
@@ -33,7 +32,7 @@ DEV_SHARE = 0.15
 
 
 def fold_splits(split: Split, rule: SplitRule) -> Iterator[tuple[Split, Split, NDArray[np.int64]]]:
-    """Each fold's train, dev and the indices of its test rows in `split`, whose column `fold` says which is which.
+    """Each fold's train, dev and the indices of its test rows in `split`, told apart by its column `fold`.
 
     dev is drawn from the rows outside the fold, units undivided. Over all folds every row is a test row once.
     """
@@ -53,7 +52,9 @@ def draw_dev_rows(
     return np.flatnonzero(part == 0), np.flatnonzero(part == 1)
 
 
-def draw_parts(inputs: Inputs, groups: Labels | None, shares: Sequence[float], seed: int = 0) -> NDArray[np.int64]:
+def draw_parts(
+    inputs: Inputs, groups: Labels | None, shares: Sequence[float], seed: int = 0
+) -> NDArray[np.int64]:
     """The part (0, 1, …) of each row: units in the order of their hash are cut at the shares of all rows.
 
     Every part gets at least one unit. Raises DataError where there are fewer units than parts.
@@ -65,7 +66,9 @@ def draw_parts(inputs: Inputs, groups: Labels | None, shares: Sequence[float], s
     units = find_units(inputs, groups, seed)
     if len(units.keys) < len(shares):
         what = "groups" if groups is not None else "different sequences"
-        raise DataError(f"{len(units.keys)} {what} cannot be divided into {len(shares)} splits: give more rows")
+        raise DataError(
+            f"{len(units.keys)} {what} cannot be divided into {len(shares)} splits: give more rows"
+        )
     order = np.argsort(units.keys, kind="stable")
     middle = np.cumsum(units.sizes[order]) - units.sizes[order] / 2
     cuts = np.cumsum(np.asarray(shares, float))[:-1] * len(inputs)
@@ -82,7 +85,9 @@ def draw_folds(inputs: Inputs, groups: Labels | None, rule: SplitRule) -> NDArra
     units = find_units(inputs, groups, rule.seed)
     if len(units.keys) < rule.folds:
         what = "groups" if groups is not None else "different sequences"
-        raise DataError(f"{len(units.keys)} {what} cannot be divided into {rule.folds} folds: ask for fewer folds")
+        raise DataError(
+            f"{len(units.keys)} {what} cannot be divided into {rule.folds} folds: ask for fewer folds"
+        )
     fold = np.empty(len(units.keys), np.int64)
     sizes = [(0, f) for f in range(rule.folds)]
     heapify(sizes)
@@ -103,7 +108,7 @@ class Units:
 
 
 def find_units(inputs: Inputs, groups: Labels | None, seed: int = 0) -> Units:
-    """Rows joined by a sequence (either strand) or a group, with a hash that depends on their content only."""
+    """Rows joined by a sequence (either strand) or a group, with a hash of their content."""
     first = list(map(canonical, inputs.sequences))
     words = row_words(first, list(map(canonical, inputs.seconds)))
     hashes = hash_words(words, salt=seed.to_bytes(8, "little"))

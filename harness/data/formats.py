@@ -1,4 +1,4 @@
-"""Readers: csv, tsv, FASTA and parquet, plain or gzipped, into rows of text. What the text means is `rows.py`'s."""
+"""Readers: csv, tsv, FASTA and parquet, plain or gzipped, into rows of text; `rows.py` gives them meaning."""
 
 import csv
 import io
@@ -50,7 +50,8 @@ class Columns:
 def read_rows(path: Path, columns: Columns, name: str) -> Rows:
     """The rows of one file, by its content: csv, tsv, FASTA or parquet, plain or gzipped.
 
-    `name` is what errors call the file. Raises DataError with file and line, Unavailable for parquet without pyarrow.
+    `name` is what errors call the file. Raises DataError with file and line, Unavailable for parquet without
+    pyarrow.
     """
     return parse_rows(read_plain(path, name), columns, name)
 
@@ -86,7 +87,9 @@ def read_table(
     body, lines = cells[1:], lines[1:]
     if set(map(len, body)) - {len(header)}:
         _refuse_ragged(body, lines, len(header), name)
-    return dict(zip(header, map(list, zip(*body, strict=True)) if body else ([] for _ in header), strict=True)), lines
+    return dict(
+        zip(header, map(list, zip(*body, strict=True)) if body else ([] for _ in header), strict=True)
+    ), lines
 
 
 def _cells(text: str, delimiter: str, name: str) -> tuple[list[list[str]], Sequence[int]]:
@@ -108,6 +111,8 @@ def _quoted_cells(text: str, delimiter: str, name: str) -> tuple[list[list[str]]
     cells: list[list[str]] = []
     numbers: list[int] = []
     line = 1
+    # The csv module refuses fields above 128 KiB, which is not long for DNA.
+    usual = csv.field_size_limit(max(csv.field_size_limit(), len(text)))
     try:
         for row in reader:
             if row:
@@ -115,7 +120,11 @@ def _quoted_cells(text: str, delimiter: str, name: str) -> tuple[list[list[str]]
                 numbers.append(line)
             line = reader.line_num + 1
     except csv.Error as problem:
-        raise DataError(f"{name}, line {line}: broken quoting ({problem}): close or remove the quote") from None
+        raise DataError(
+            f"{name}, line {line}: broken quoting ({problem}): close or remove the quote"
+        ) from None
+    finally:
+        csv.field_size_limit(usual)
     return cells, numbers
 
 
@@ -130,7 +139,7 @@ def _check_header(header: list[str], delimiter: str, needed: Sequence[str], name
     for other, word in _DELIMITERS.items():
         if other != delimiter and set(needed) <= {cell.strip() for cell in whole.split(other)}:
             raise DataError(
-                f"{name}, line 1: columns are separated by {word} where {_DELIMITERS[delimiter]} were expected: "
+                f"{name}, line 1: columns are separated by {word}, {_DELIMITERS[delimiter]} were expected: "
                 "name the file .csv for commas or .tsv for tabs"
             )
     seen = ", ".join(repr(column[:40]) for column in header[:8])
@@ -152,7 +161,9 @@ def _pick(table: dict[str, list[str]], lines: Sequence[int], columns: Columns, n
     for column in (*columns.sequences, columns.label):
         if column not in table:
             seen = ", ".join(map(repr, table))
-            raise DataError(f"{name}: there is no column {column!r}, only {seen}.{nearest(column, list(table))}")
+            raise DataError(
+                f"{name}: there is no column {column!r}, only {seen}.{nearest(column, list(table))}"
+            )
     rest = {key: cells for key, cells in table.items() if key not in (*columns.sequences, columns.label)}
     seconds = table[columns.sequences[1]] if len(columns.sequences) > 1 else []
     return Rows(table[columns.sequences[0]], seconds, table[columns.label], rest, lines=lines)
@@ -166,7 +177,9 @@ def _likely_delimiter(text: str) -> str:
 def _fasta_rows(text: str, columns: Columns, name: str) -> Rows:
     """Label in the header's last field; earlier `key=value` fields that all records have become columns."""
     if len(columns.sequences) > 1:
-        raise DataError(f"{name} is FASTA, which holds no pairs: give a csv with {', '.join(columns.sequences)}")
+        raise DataError(
+            f"{name} is FASTA, which holds no pairs: give a csv with {', '.join(columns.sequences)}"
+        )
     text = text.lstrip("\n")
     if not text.startswith(">"):
         raise DataError(f"{name}, line 1: a FASTA file starts with '>', found {text[:20]!r}")
@@ -176,7 +189,9 @@ def _fasta_rows(text: str, columns: Columns, name: str) -> Rows:
         header, _, body = record.partition("\n")
         fields = header.replace("|", " ").split()
         if len(fields) < 2:
-            raise DataError(f"{name}, line {line}: the header {'>' + header!r} has no label as its last field")
+            raise DataError(
+                f"{name}, line {line}: the header {'>' + header!r} has no label as its last field"
+            )
         sequences.append(body.replace("\n", "").replace(" ", ""))
         labels.append(fields[-1].removeprefix(f"{columns.label}="))
         extras.append({"id": fields[0], **dict(f.split("=", 1) for f in fields[1:-1] if "=" in f)})

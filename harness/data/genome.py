@@ -86,9 +86,7 @@ def _by_chromosome(
     wanted: dict[str, list[tuple[int, Window]]] = {}
     for i, window in enumerate(windows):
         name = spelt[window.chromosome]
-        fault = (
-            _fault(window, fasta.index[name].rlen) if name else f"there is no such chromosome, {_some(fasta)}"
-        )
+        fault = _fault(window, fasta.index[name].rlen) if name else f"there is no such chromosome, {_some(fasta)}"
         if name is None or fault:
             genome, table = names
             line = f"{table}, line {window.row}: " if table else ""
@@ -177,11 +175,9 @@ def _index_of(genome: Path) -> tuple[Path, Path | None]:
 
 
 def _index_folder(genome: Path) -> Path:
-    return _cache() / "genome-index" / file_sha256(genome)[:16]
+    from .sources import DataOptions, cache_folder
 
-
-def _cache() -> Path:
-    return Path(os.environ.get("DNABENCH_CACHE") or Path.home() / ".cache" / "dnabench")
+    return cache_folder(DataOptions()) / "genome-index" / file_sha256(genome)[:16]
 
 
 def _build_index(genome: Path, folder: Path) -> None:
@@ -208,6 +204,5 @@ def _build_index(genome: Path, folder: Path) -> None:
 
 def _not_block_gzip(genome: Path) -> DataError:
     return DataError(
-        f"{genome} is compressed, but not in blocks: "
-        f"recompress it (gunzip {genome.name}; bgzip {genome.stem})"
+        f"{genome} is compressed, but not in blocks: recompress it (gunzip {genome.name}; bgzip {genome.stem})"
     )

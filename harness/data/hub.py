@@ -1,14 +1,15 @@
-"""Files of hub repositories, kept under the commit they came from: `<cache>/hub/datasets/org--name/<commit>/…`.
+"""Files of hub repositories, kept as `<cache>/hub/datasets/org--name/<commit>/…`.
 
-The commit that a branch stood for at the first download is written beside the files and stays in force, so that a
-task does not change under a running study.
+The commit that a branch stood for at the first download is written beside the files and stays in force, so
+that a task does not change under a running study.
 """
 
 import json
 import os
 import re
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -19,6 +20,8 @@ from .suite_schema import relative_path
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SECONDS = 10
+_REMEMBERED = 60
+_NETWORK = ("httpx", "httpx2", "httpcore", "httpcore2", "requests")
 _Result = TypeVar("_Result")
 
 
@@ -52,13 +55,19 @@ def find_kept(repository: Repository, file: str, cache: Path) -> Kept | None:
 def download(repository: Repository, file: str, cache: Path) -> Kept:
     """A file of the repository, downloaded unless it is here already; a half download never counts as one.
 
-    Raises Unavailable with one sentence: no network, no such file, revision or repository, or access not granted.
+    Raises Unavailable with one sentence: no network, no such file, revision or repository, or access not
+    granted.
     """
     kept = find_kept(repository, file, cache)
     if kept:
         return kept
     folder = _folder(repository, cache)
-    commit = _recorded(folder, repository.revision) or _resolved(repository, folder)
+    commit = _recorded(folder, repository.revision)
+    if commit is None:
+        commit = _resolved(repository)
+        _record(folder, repository.revision, commit)
+    else:
+        _resolved(replace(repository, revision=commit))
     _fetch(repository, _safe(file), commit, folder / commit)
     return Kept(folder / commit / file, f"hub:{repository.name}@{commit[:7]}")
 
@@ -86,30 +95,38 @@ def _recorded(folder: Path, revision: str | None) -> str | None:
     return commit if isinstance(commit, str) and _COMMIT.fullmatch(commit) else None
 
 
-def _resolved(repository: Repository, folder: Path) -> str:
-    answer = _resolve(repository, os.environ.get("HF_ENDPOINT"))
-    if isinstance(answer, Unavailable):
-        raise answer
+def _record(folder: Path, revision: str | None, commit: str) -> None:
     record = folder / "revisions.json"
     try:
         known = json.loads(record.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         known = {}
-    known = (known if isinstance(known, dict) else {}) | {repository.revision or "main": answer}
+    known = (known if isinstance(known, dict) else {}) | {revision or "main": commit}
     folder.mkdir(parents=True, exist_ok=True)
     partial = record.with_suffix(f".{os.getpid()}.tmp")
     partial.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     partial.replace(record)
+
+
+def _resolved(repository: Repository) -> str:
+    """The commit of a revision, asked for once a minute at most.
+
+    Failures are remembered as long: a suite of 28 tasks without network would else wait 84 times, and the
+    download itself tries for 20 seconds before it gives up.
+    """
+    settings = (os.environ.get("HF_ENDPOINT"), os.environ.get("HF_TOKEN"))
+    answer = _ask(repository, settings, int(time.monotonic() // _REMEMBERED))
+    if isinstance(answer, Unavailable):
+        raise answer
     return answer
 
 
 @lru_cache(maxsize=64)
-def _resolve(repository: Repository, endpoint: str | None) -> str | Unavailable:
-    """The commit of a revision. Failures are remembered too: without network each file would wait for its own."""
+def _ask(repository: Repository, settings: tuple[str | None, str | None], minute: int) -> str | Unavailable:
     from huggingface_hub import HfApi
 
     def ask() -> Any:
-        api = HfApi(endpoint=endpoint)
+        api = HfApi(endpoint=settings[0])
         return api.repo_info(
             repository.name, revision=repository.revision, repo_type=repository.kind, timeout=_SECONDS
         )
@@ -145,11 +162,13 @@ def _in_one_sentence(call: Callable[[], _Result], repository: Repository, file: 
     try:
         return call()
     except errors.GatedRepoError:
-        said = f"{where} is gated: ask for access on its page, then log in with `hf auth login` or set HF_TOKEN"
+        said = f"{where} is gated: ask for access on its page, then `hf auth login` or set HF_TOKEN"
     except errors.RevisionNotFoundError:
-        said = f"{where} has no revision {repository.revision or 'main'!r}: correct the suite's `hub.revision`"
+        said = (
+            f"{where} has no revision {repository.revision or 'main'!r}: correct the suite's `hub.revision`"
+        )
     except errors.RepositoryNotFoundError:
-        said = f"{where} does not exist or is private: check the name, or log in with `hf auth login` or HF_TOKEN"
+        said = f"{where} does not exist or is private: check the name, or `hf auth login`"
     except errors.OfflineModeIsEnabled:
         said = "the hub is not asked because HF_HUB_OFFLINE is set"
     except errors.LocalEntryNotFoundError:
@@ -161,8 +180,8 @@ def _in_one_sentence(call: Callable[[], _Result], repository: Repository, file: 
     except (OSError, errors.HFValidationError) as problem:
         said = f"{where} could not be downloaded ({type(problem).__name__}: {_first_line(problem)})"
     except Exception as problem:
-        # The client's own network library changes with its versions (requests, httpx): told by module, not by class.
-        if type(problem).__module__.split(".")[0] not in ("httpx", "httpx2", "httpcore", "httpcore2", "requests"):
+        # The client's network library changes with its versions: told by module, not by class.
+        if type(problem).__module__.split(".")[0] not in _NETWORK:
             raise
         said = f"{where} could not be reached ({type(problem).__name__})"
     raise Unavailable(said) from None

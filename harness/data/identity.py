@@ -1,4 +1,4 @@
-"""Is this the data that the task was made from? Checksums of the file and of its canonical rows, and counts."""
+"""Is this the data that the task was made from? Checksums of the file and of its rows, and counts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import hashlib
 from dataclasses import dataclass
 
 import numpy as np
-
 from dnabench.harness.errors import ChecksumError, DataError
 from dnabench.harness.sequence import lengths
 from dnabench.harness.types import FileFacts, Identity, Split, SplitFacts
@@ -17,7 +16,7 @@ from .rows import Checked, class_counts, count_other_letters
 
 @dataclass(frozen=True)
 class Seen:
-    """One file as it was read: what to call it, where it came from, its bytes, its rows, what to do if it is wrong."""
+    """One file as it was read: its name, origin, bytes and rows, and what to do if it is wrong."""
 
     file: str
     origin: str
@@ -32,9 +31,9 @@ class Seen:
 def identify(seen: Seen, known: FileFacts) -> SplitFacts:
     """How sure it is that a file's rows are the task's, with the facts of all its rows.
 
-    `verified`: the file's sha256 or git id, or that of its canonical rows, is a known one; `counts only`: only rows or
-    class counts are known, and equal; else `unknown`. Raises ChecksumError where checksums are known and none fits,
-    DataError where counts differ.
+    `verified`: the file's sha256 or git id, or that of its canonical rows, is a known one; `counts only`:
+    only rows or class counts are known, and equal; else `unknown`. Raises ChecksumError where checksums are
+    known and none fits, DataError where counts differ.
     """
     split = seen.checked.split
     canonical = canonical_csv(split.inputs, split.labels, split.target)
@@ -87,7 +86,9 @@ def _facts(part: Checked, seen: Seen, identity: Identity, sums: tuple[str, str |
     )
 
 
-def _proofs(seen: Seen, known: FileFacts, canonical: bytes, sums: tuple[str, str]) -> list[tuple[str, str, str]]:
+def _proofs(
+    seen: Seen, known: FileFacts, canonical: bytes, sums: tuple[str, str]
+) -> list[tuple[str, str, str]]:
     """(what, found, expected) for every known checksum, of the file and of its canonical rows."""
     sha256, fingerprint = sums
     proofs = [("fingerprint", fingerprint, known.fingerprint)] if known.fingerprint else []
@@ -100,7 +101,9 @@ def _proofs(seen: Seen, known: FileFacts, canonical: bytes, sums: tuple[str, str
 
 def _refuse(seen: Seen, split: Split, known: FileFacts, proof: tuple[str, str, str]) -> None:
     kind, found, expected = proof
-    rows = f"{len(split):,} {split.name} rows" + (f", expected {known.rows:,}" if known.rows is not None else "")
+    rows = f"{len(split):,} {split.name} rows" + (
+        f", expected {known.rows:,}" if known.rows is not None else ""
+    )
     raise ChecksumError(
         f"{seen.file} has {kind} {found[:12]}…, expected {expected[:12]}… ({rows}): "
         f"it was changed or its download broke: {seen.advice}"
@@ -109,9 +112,12 @@ def _refuse(seen: Seen, split: Split, known: FileFacts, proof: tuple[str, str, s
 
 def _check_counts(seen: Seen, split: Split, known: FileFacts) -> None:
     if known.rows is not None and known.rows != len(split):
-        raise DataError(f"{seen.file} has {len(split):,} {split.name} rows, expected {known.rows:,}: {seen.advice}")
+        raise DataError(
+            f"{seen.file} has {len(split):,} {split.name} rows, expected {known.rows:,}: {seen.advice}"
+        )
     found = class_counts(split)
     if known.class_counts is not None and found is not None and found != tuple(known.class_counts):
         raise DataError(
-            f"{seen.file} has {list(found)} {split.name} rows by class, expected {list(known.class_counts)}: {seen.advice}"
+            f"{seen.file} has {list(found)} {split.name} rows by class, "
+            f"expected {list(known.class_counts)}: {seen.advice}"
         )

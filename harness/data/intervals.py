@@ -45,7 +45,5 @@ def _window(name: str, place: Sequence[str], line: int) -> Window:
     chromosome, start, end, strand = place
     for word in (start, end):
         if not (word.isascii() and word.isdigit()):
-            raise DataError(
-                f"{name}, line {line}: {word!r} is not a place on {chromosome}: give a whole number"
-            )
+            raise DataError(f"{name}, line {line}: {word!r} is not a place on {chromosome}: give a whole number")
     return Window(chromosome, int(start), int(end), "+" if strand == "." else strand, line)

@@ -18,9 +18,9 @@ __all__ = ["DataOptions", "load_splits", "read_file"]
 def load_splits(task: Task, options: DataOptions | None = None) -> Splits:
     """A task's train, dev and test rows with the facts of each: identity, counts, origin.
 
-    The facts describe the whole splits also where `options.limit` keeps some rows only. Raises Unavailable (which file
-    is missing, where it was looked for, what to do), ChecksumError where a file is not the task's, DataError for rows
-    that cannot be used.
+    The facts describe the whole splits also where `options.limit` keeps some rows only. Raises Unavailable
+    (which file is missing, where it was looked for, what to do), ChecksumError where a file is not the
+    task's, DataError for rows that cannot be used.
     """
     options = options or DataOptions()
     if options.limit is not None and options.limit < 1:
@@ -31,7 +31,9 @@ def load_splits(task: Task, options: DataOptions | None = None) -> Splits:
         known = task.source.files["all"]
         seen = read_file(task, "all", known, locate(task, known, options), options)
         facts = identify(seen, known)
-        splits = by_column(task, seen, facts) if task.split_rule.kind == "column" else by_fold(task, seen, facts)
+        splits = (
+            by_column(task, seen, facts) if task.split_rule.kind == "column" else by_fold(task, seen, facts)
+        )
     for split in (splits.train, splits.test):
         _refuse_one_class(split, splits)
     return splits if options.limit is None else limit_splits(task, splits, options.limit)
@@ -75,7 +77,9 @@ def _fixed(task: Task, options: DataOptions) -> Splits:
 def _genome(task: Task, options: DataOptions) -> Path:
     name = task.source.options.get("genome")
     if not isinstance(name, str):
-        raise TaskFileError(f"{task.name}: `source.options.genome` must name the genome file of the intervals")
+        raise TaskFileError(
+            f"{task.name}: `source.options.genome` must name the genome file of the intervals"
+        )
     return locate(task, FileFacts(name), options).path
 
 
@@ -84,6 +88,6 @@ def _refuse_one_class(split: Split, splits: Splits) -> None:
     if split.target.kind == "class" and counts and len(split) and sum(count > 0 for count in counts) < 2:
         only = split.target.classes[max(range(len(counts)), key=counts.__getitem__)]
         raise DataError(
-            f"{splits.facts[split.name].file}: all {len(split):,} {split.name} rows are of the class {only!r}: "
+            f"{splits.facts[split.name].file}: all {len(split):,} {split.name} rows are of class {only!r}: "
             "a score needs at least two classes in train and in test"
         )

@@ -24,13 +24,15 @@ _FOREIGN = (
 def read_plain(path: Path, name: str) -> bytes:
     """The bytes of a file, unpacked where they are gzipped (told by the first bytes, not by the name).
 
-    Block gzip counts as gzip. `name` is what an error calls the file. Raises DataError for a truncated or damaged
-    gzip file.
+    Block gzip counts as gzip. `name` is what an error calls the file. Raises DataError for a truncated or
+    damaged gzip file.
     """
     try:
         data = path.read_bytes()
     except OSError as problem:
-        raise DataError(f"{name} cannot be read ({problem.strerror}): check the file and its permissions") from None
+        raise DataError(
+            f"{name} cannot be read ({problem.strerror}): check the file and its permissions"
+        ) from None
     return unpack(data, name)
 
 
@@ -46,7 +48,9 @@ def unpack(data: bytes, name: str) -> bytes:
     try:
         return gzip.decompress(data)
     except EOFError:
-        raise DataError(f"{name} is a truncated gzip file ({len(data):,} bytes): fetch or copy it again") from None
+        raise DataError(
+            f"{name} is a truncated gzip file ({len(data):,} bytes): fetch or copy it again"
+        ) from None
     except (zlib.error, gzip.BadGzipFile) as problem:
         raise DataError(f"{name} is a damaged gzip file ({problem}): fetch or copy it again") from None
 

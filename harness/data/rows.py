@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
-from numpy.typing import NDArray
-
 from dnabench.harness.errors import DataError
 from dnabench.harness.sequence import IUPAC
 from dnabench.harness.types import Inputs, Split, Target
+from numpy.typing import NDArray
 
 from .formats import Rows
 
@@ -21,7 +20,8 @@ if TYPE_CHECKING:
 
 _BASES = b"ACGT"
 _LETTERS = IUPAC.encode() + IUPAC.lower().encode()
-_NO_LABEL = {"", "nan", "na", "n/a", "null", "none"}
+NO_LABEL = {"", "nan", "na", "n/a", "null"}
+"""Words, in lower case, that pandas and R write for a missing value."""
 _WIDEST = 100
 """Longest entry of a column that no task names but a split still carries."""
 
@@ -44,8 +44,8 @@ class Checked:
 def check_rows(rows: Rows, target: Target, name: str, file: str, named: Collection[str] = ()) -> Checked:
     """The split that rows of text spell; `named` columns are kept however wide they are.
 
-    Raises DataError (file, line, what to do) for no rows, an empty or impossible sequence, a label that is empty or
-    outside the classes, and an id that stands twice.
+    Raises DataError (file, line, what to do) for no rows, an empty or impossible sequence, a label that is
+    empty or outside the classes, and an id that stands twice.
     """
     if not len(rows):
         raise DataError(f"{file} has no rows below its header: is the file cut short?")
@@ -122,7 +122,7 @@ def _refuse_letter(sequences: list[str], rows: Rows, file: str) -> NoReturn:
 
 def _check_labels(rows: Rows, target: Target, file: str) -> Labels:
     for word in set(rows.labels):
-        if word.strip().lower() in _NO_LABEL and word not in target.classes:
+        if word.strip().lower() in NO_LABEL and word not in target.classes:
             place = rows.place(rows.labels.index(word))
             said = f"is {word!r}" if word.strip() else "is empty"
             raise DataError(f"{file}, {place}: the label {said}: fill it in or drop the row")
@@ -143,7 +143,7 @@ def _class_labels(rows: Rows, target: Target, file: str) -> Labels:
         row = next(i for i, word in enumerate(rows.labels) if word in wrong)
         classes = ", ".join(target.classes[:12]) + (", …" if len(target.classes) > 12 else "")
         raise DataError(
-            f"{file}, {rows.place(row)}: the label {rows.labels[row]!r} is none of the {len(target.classes)} classes "
+            f"{file}, {rows.place(row)}: the label {rows.labels[row]!r} is none of the classes "
             f"({classes}): mend the label or the task's `classes`"
         )
     return np.fromiter(map(number.__getitem__, rows.labels), np.int64, len(rows.labels))
@@ -154,7 +154,9 @@ def _label_sets(rows: Rows, target: Target, file: str) -> Labels:
     for word in set(rows.labels):
         if len(word) != width or set(word) - {"0", "1"}:
             place = rows.place(rows.labels.index(word))
-            raise DataError(f"{file}, {place}: the labels {word[:40]!r} must be {width} digits of 0 and 1, one per label")
+            raise DataError(
+                f"{file}, {place}: the labels {word[:40]!r} must be {width} digits of 0 and 1, one per label"
+            )
     flat = np.frombuffer("".join(rows.labels).encode(), np.uint8) - ord("0")
     return flat.astype(np.int8).reshape(-1, width)
 
@@ -171,7 +173,9 @@ def _numbers(words: Sequence[str], column: str, rows: Rows, file: str) -> list[f
         except ValueError:
             number = math.nan
         if not math.isfinite(number):
-            raise DataError(f"{file}, {rows.place(row)}: the {column} {word!r} is not a finite number: mend or drop the row")
+            raise DataError(
+                f"{file}, {rows.place(row)}: the {column} {word!r} is not a finite number: drop the row"
+            )
         numbers.append(number)
     return numbers
 

@@ -34,17 +34,19 @@ class Found:
 
 
 def locate(task: Task, facts: FileFacts, options: DataOptions) -> Found:
-    """The file that `facts` describe, in the order: --data, DNABENCH_DATA, cache, hub; embedded suites in their folder.
+    """The file that `facts` describe: from --data, DNABENCH_DATA, cache or hub, or beside an embedded suite.
 
-    Each place is tried with each of the source's folders, with the official and the hub's path, plain, gzipped and as
-    parquet. Raises Unavailable saying which file is missing where and what to do, RequestError for a data folder that
-    does not exist.
+    Each place is tried with each of the source's folders, with the official and the hub's path, plain,
+    gzipped and as parquet. Raises Unavailable saying which file is missing where and what to do, RequestError
+    for a data folder that does not exist.
     """
     found = find_local(task, facts, options)
     if found:
         return found
     if task.source.embedded:
-        raise Unavailable(f"{task.name}: {facts.path} is missing beside the suite file: reinstall or restore it")
+        raise Unavailable(
+            f"{task.name}: {facts.path} is missing beside the suite file: reinstall or restore it"
+        )
     reason = _no_download(task, facts, options)
     if not reason:
         try:
@@ -130,7 +132,6 @@ def _repository(task: Task) -> hub.Repository:
 
 
 def _looked(task: Task, options: DataOptions) -> str:
-    inner = [folder for folder in task.source.folders if folder != "."]
-    tried = f" (in {', '.join(inner)}{' and itself' if '.' in task.source.folders else ''})" if inner else ""
-    places = [name + tried for _, name in _data_folders(options)]
-    return ", ".join([*places, "the cache"])
+    tried = ", ".join(f"{inner}/" for inner in task.source.folders)
+    places = [f"{name} ({tried})" for _, name in _data_folders(options)]
+    return " and ".join([*places, "the cache"])

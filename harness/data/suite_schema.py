@@ -3,9 +3,8 @@
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-
 from dnabench.harness.types import TargetKind
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 METRICS = (
     *("accuracy", "balanced_accuracy", "mcc", "f1_macro", "f1_binary", "auroc", "auprc"),
@@ -25,7 +24,9 @@ def relative_path(path: str) -> str:
     """
     parts = PurePosixPath(path).parts
     if not path or path.startswith("/") or ".." in parts or "\\" in path or ":" in path or "\0" in path:
-        raise ValueError(f"{path!r} must be a relative path with forward slashes that stays inside its folder")
+        raise ValueError(
+            f"{path!r} must be a relative path with forward slashes that stays inside its folder"
+        )
     return path
 
 
@@ -108,7 +109,12 @@ class TaskModel(_Model):
     source: SourceModel
     split: SplitModel = SplitModel()
     dependence: DependenceModel = DependenceModel()
-    protocols: list[Literal["probe", "fit", "finetune", "zero_shot"]] = ["probe", "fit", "finetune", "zero_shot"]
+    protocols: list[Literal["probe", "fit", "finetune", "zero_shot"]] = [
+        "probe",
+        "fit",
+        "finetune",
+        "zero_shot",
+    ]
     recipes: dict[str, dict[str, Any]] = {}
 
 

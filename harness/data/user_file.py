@@ -1,30 +1,34 @@
-"""A user's own table as a task, without a line of configuration: what is inferred is said in the task's notes."""
+"""A user's own table as a task, without configuration: what is inferred is said in the task's notes."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection
 from pathlib import Path
 
 from dnabench.harness.errors import DataError, RequestError
 from dnabench.harness.types import Dependence, FileFacts, Source, SplitRule, Target, Task
 
-from .formats import FASTA_SUFFIXES, Rows, read_rows
-from .formats import Columns as RowColumns
+from .formats import FASTA_SUFFIXES, Columns, Rows, read_rows
+from .rows import NO_LABEL
 
 MOST_CLASSES = 100
-"""Different labels above which a column of whole numbers is a value and a column of words is refused."""
-_ENDINGS = (".csv", ".tsv", ".txt", ".parquet", *FASTA_SUFFIXES)
+"""Different labels above which whole numbers are values and words are refused."""
+_CLASS_METRICS = ("accuracy", "f1_macro", "auroc")
+_VALUE_METRICS = ("pearson", "r2", "mse")
 
 
 def user_task(path: Path) -> Task:
     """The task `local/<name of the file>` from a csv, tsv, FASTA or parquet file.
 
-    Columns `sequence` and `label`, and where they exist `split` (train, dev, test) and `group` (rows that belong
-    together). Without `split` the rows are divided 70 / 15 / 15 by their content. Few whole numbers or words are
-    classes, other numbers are values. Raises RequestError where there is no such file, DataError for its rows.
+    Columns `sequence` and `label`, and where they exist `split` (train, dev, test) and `group` (rows that
+    belong together). Without `split` the rows are divided 70 / 15 / 15 by their content. Few whole numbers or
+    words are classes, other numbers are values. Raises RequestError where there is no such file, DataError
+    for its rows.
     """
     if not path.is_file():
-        raise RequestError(f"{path} does not exist: give a csv, tsv, FASTA or parquet file with sequence and label")
-    rows = read_rows(path, RowColumns(), path.name)
+        raise RequestError(
+            f"{path} does not exist: give a csv, tsv, FASTA or parquet file with sequence and label"
+        )
+    rows = read_rows(path, Columns(), path.name)
     if not len(rows):
         raise DataError(f"{path.name} has no rows below its header: is the file cut short?")
     target, said = infer_target(rows, path.name)
@@ -37,10 +41,12 @@ def user_task(path: Path) -> Task:
         inputs="sequence",
         target=target,
         metric="spearman" if value else "mcc",
-        metrics=("pearson", "r2", "mse") if value else ("accuracy", "f1_macro", "auroc", "auprc")[: 5 - (len(target.classes) > 2)],
+        metrics=_VALUE_METRICS if value else _CLASS_METRICS,
         source=Source("files", {"all": FileFacts(path.name)}, embedded=True),
         split_rule=split_rule,
-        dependence=Dependence(groups=split_rule.groups, reason="the file's own groups" if split_rule.groups else ""),
+        dependence=Dependence(
+            groups=split_rule.groups, reason="the file's own groups" if split_rule.groups else ""
+        ),
         length=_one_length(rows.sequences),
         notes=(said, how),
         folder=str(path.parent),
@@ -53,14 +59,53 @@ def infer_target(rows: Rows, file: str) -> tuple[Target, str]:
     >>> infer_target(Rows(["A", "C"], [], ["yes", "no"]), "a.csv")
     (Target(kind='class', classes=('no', 'yes')), "2 classes (no, yes), inferred from the labels")
     """
-    words = set(rows.labels)
+    # A missing label is no class: the loader refuses it with its line.
+    words = {word for word in rows.labels if word.strip().lower() not in NO_LABEL}
     numbers = _numbers(words)
-    if numbers is not None and (len(words) > MOST_CLASSES or not all(number.is_integer() for number in numbers)):
+    if numbers is not None and (
+        len(words) > MOST_CLASSES or not all(number.is_integer() for number in numbers)
+    ):
         return Target("value"), "values to be predicted, inferred from the labels"
     if len(words) > MOST_CLASSES:
-        raise DataError(f"{file}: the labels are {len(words):,} different words: more than {MOST_CLASSES} classes need a suite file")
+        raise DataError(
+            f"{file}: the labels are {len(words):,} different words: more than {MOST_CLASSES} need a suite"
+        )
     if len(words) < 2:
-        raise DataError(f"{file}: all labels are {rows.labels[0]!r}: a score needs at least two classes")
+        raise DataError(
+            f"{file}: all labels are {min(words, default='')!r}: a score needs at least two classes"
+        )
     classes = tuple(sorted(words, key=float if numbers is not None else str))
     shown = ", ".join(classes[:6]) + (", …" if len(classes) > 6 else "")
     return Target("class", classes), f"{len(classes)} classes ({shown}), inferred from the labels"
+
+
+def _numbers(words: Collection[str]) -> list[float] | None:
+    try:
+        return [float(word) for word in words]
+    except ValueError:
+        return None
+
+
+def _split_rule(rows: Rows) -> tuple[SplitRule, str]:
+    groups = "group" if "group" in rows.columns else None
+    if "split" in rows.columns:
+        return SplitRule("column", groups=groups), "splits as the file's column `split` names them"
+    undivided = "groups" if groups else "rows of one sequence, on either strand,"
+    said = f"the file names no splits: drawn 70/15/15 by content, {undivided} undivided"
+    return SplitRule("column", groups=groups, made=True), said
+
+
+def _name(path: Path) -> str:
+    """
+    >>> _name(Path("my peaks.csv.gz")), _name(Path("v1.2.fa"))
+    ('my-peaks', 'v1.2')
+    """
+    stem = path.name.removesuffix(".gz")
+    endings = (".csv", ".tsv", ".txt", ".parquet", *FASTA_SUFFIXES)
+    stem = next((stem.removesuffix(ending) for ending in endings if stem.endswith(ending)), stem)
+    return re.sub(r"[^\w.-]+", "-", stem) or "table"
+
+
+def _one_length(sequences: Collection[str]) -> int | None:
+    lengths = set(map(len, sequences))
+    return lengths.pop() if len(lengths) == 1 else None

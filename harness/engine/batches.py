@@ -59,8 +59,8 @@ def in_batches(
 ) -> NDArray[Any]:
     """`function` over all sequences in token-budget batches, its rows put back into input order.
 
-    `lengths` are tokens per row, bases where it is not given. Where the accelerator's memory is full the budget
-    is halved for all that follows; Unavailable if a single row is too much.
+    `lengths` are tokens per row, bases where it is not given. Where the accelerator's memory is full the
+    budget is halved for all that follows; Unavailable if a single row is too much.
     """
     sizes = bases_of(sequences) if lengths is None else np.asarray(lengths, np.int64)
     waiting = token_batches(sizes, budget)
@@ -77,7 +77,7 @@ def in_batches(
 
 
 def halved(budget: int, batch: Index, lengths: Index) -> int:
-    """Half of what the batch took, after the accelerator ran out of memory; Unavailable where it was one row."""
+    """Half of what a batch took that did not fit the memory; Unavailable where it was one row."""
     longest = int(lengths[batch].max())
     if len(batch) == 1:
         raise Unavailable(

@@ -25,17 +25,18 @@ def choose_device(name: str = "auto") -> torch.device:
 
 @contextmanager
 def reproducible(seed: int, device: torch.device, threads: int = 1) -> Iterator[None]:
-    """Inside, torch draws from `seed` and, on the CPU, computes the same bytes every time; afterwards all is as before.
+    """Inside, torch draws from `seed` and, on the CPU, computes the same bytes every time; afterwards all is
+    as before.
 
-    The CPU gets deterministic algorithms and `threads` threads, whatever the environment says: sums split over
-    another number of threads end in other digits.
-    On cuda the draws are seeded but sums may be ordered differently from run to run: a deterministic cuBLAS needs
-    an environment variable that is read before the process starts using the device.
+    The CPU gets deterministic algorithms and `threads` threads, whatever the environment says: sums split
+    over another number of threads end in other digits.
+    On cuda the draws are seeded but sums may be ordered differently from run to run: a deterministic cuBLAS
+    needs an environment variable that is read before the process starts using the device.
     """
     before = torch.get_num_threads()
     strict = torch.are_deterministic_algorithms_enabled()
     lenient = torch.is_deterministic_algorithms_warn_only_enabled()
-    benchmark, tf32 = torch.backends.cudnn.benchmark, torch.get_float32_matmul_precision()
+    benchmark, precision = torch.backends.cudnn.benchmark, torch.get_float32_matmul_precision()
     with torch.random.fork_rng(devices=[torch.cuda.current_device()] if device.type == "cuda" else []):
         try:
             torch.manual_seed(seed)
@@ -49,7 +50,7 @@ def reproducible(seed: int, device: torch.device, threads: int = 1) -> Iterator[
             torch.set_num_threads(before)
             torch.use_deterministic_algorithms(strict, warn_only=lenient)
             torch.backends.cudnn.benchmark = benchmark
-            torch.set_float32_matmul_precision(tf32)
+            torch.set_float32_matmul_precision(precision)
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:

@@ -20,8 +20,8 @@ _NUMBERS = ("learning_rate", "weight_decay", "clip", "beta2")
 class Recipe:
     """AdamW with warm-up, a schedule, gradient clipping, and early stopping on the dev rows."""
 
-    learning_rate: float = 2e-3
-    batch_size: int = 64
+    learning_rate: float = 4e-3
+    batch_size: int = 128
     epochs: int = 20
     """At most; the schedule is laid out over this many."""
     patience: int = 5
@@ -38,7 +38,7 @@ class Recipe:
     both_strands: bool = False
     """Show each training row as its reverse complement half of the time."""
     tokens_per_pass: int = 1 << 20
-    """Rows times longest row of one pass through the network; halved when the accelerator's memory is full."""
+    """Rows times longest row of one pass; halved when the accelerator's memory is full."""
     precision: Literal["float32", "bfloat16"] = "float32"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int = 1

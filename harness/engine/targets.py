@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from ..errors import AdapterError
 from ..types import Target
 
 Array = NDArray[Any]
@@ -34,7 +35,11 @@ class Objective:
         return torch.from_numpy(values.astype(np.float32)[:, None])
 
     def loss(self, raw: Tensor, labels: Tensor) -> Tensor:
-        """Mean loss of the rows; raw (n, outputs) as the network gives it."""
+        """Mean loss of the rows; raw (n, outputs) as the network gives it, AdapterError for another shape."""
+        expected = (len(labels), self.target.outputs)
+        if tuple(raw.shape) != expected:
+            # A (n,) against (n, 1) would broadcast to a wrong loss without a word.
+            raise AdapterError(f"the network returned shape {tuple(raw.shape)}; expected {expected}")
         if self.target.kind == "class":
             return functional.cross_entropy(raw, labels)
         if self.target.kind == "multilabel":

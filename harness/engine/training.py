@@ -37,7 +37,7 @@ class Network:
 
 @dataclass(frozen=True)
 class Lesson:
-    """What to learn: sequences, labels (a tensor whose first axis is theirs), mean loss of (raw outputs, labels)."""
+    """What to learn: sequences, their labels (along the first axis), mean loss of (raw outputs, labels)."""
 
     sequences: Sequence[str]
     labels: Tensor
@@ -76,8 +76,8 @@ def train(network: Network, lesson: Lesson, exam: Exam | None, recipe: Recipe, s
     """Train on the lesson; keep the weights of the epoch that the exam ranks first, the earliest of equals.
 
     Without an exam all epochs are trained and the last one is kept. `seed` orders the rows; torch's own draws
-    (dropout) come from its generator: see `devices.reproducible`. Raises AdapterError where the loss is not finite
-    before any epoch has ended.
+    (dropout) come from its generator: see `devices.reproducible`. Raises AdapterError where the loss is not
+    finite before any epoch was selected.
     """
     return _Training(network, lesson, exam, recipe, seed).run()
 
@@ -100,9 +100,7 @@ def predict(network: Network, sequences: Sequence[str], recipe: Recipe) -> Raw:
 class _Training:
     """State of one training."""
 
-    def __init__(
-        self, network: Network, lesson: Lesson, exam: Exam | None, recipe: Recipe, seed: int
-    ) -> None:
+    def __init__(self, network: Network, lesson: Lesson, exam: Exam | None, recipe: Recipe, seed: int) -> None:
         self.lesson, self.exam = lesson, exam
         self.device = choose_device(recipe.device)
         self.module = network.module.to(self.device)
@@ -129,9 +127,9 @@ class _Training:
             done.curve.append(rank)
             if 0 < done.recipe.patience <= epoch - done.epoch:
                 break
-        if not done.epoch:
+        if done.diverged and not self.best:
             raise AdapterError(
-                f"the training loss became infinite or NaN in the first epoch: lower learning_rate "
+                f"the training loss became infinite or NaN in epoch {done.epoch + 1}: lower learning_rate "
                 f"(now {done.recipe.learning_rate:g}) or raise warmup_steps (now {done.recipe.warmup_steps})"
             )
         if self.best:
@@ -173,9 +171,7 @@ class _Training:
             self.optimizer.zero_grad(set_to_none=True)
             part = passes[0]
             try:
-                return sum(
-                    self._pass(batch[part], [sequences[i] for i in part], len(batch)) for part in passes
-                )
+                return sum(self._pass(batch[part], [sequences[i] for i in part], len(batch)) for part in passes)
             except torch.cuda.OutOfMemoryError:
                 # The longest pass comes first, so it is the one that tells what fits.
                 less = halved(recipe.tokens_per_pass, batch[part], self.lengths)
@@ -186,8 +182,6 @@ class _Training:
         labels = self.lesson.labels[torch.from_numpy(part)].to(self.device)
         with autocast(self.device, self.trained.recipe.precision):
             raw = self.module(**inputs)
-        if not self.step and tuple(raw.shape[:1]) != (len(part),):
-            raise AdapterError(f"the network returned shape {tuple(raw.shape)} for {len(part)} sequences")
         loss = self.lesson.loss(raw.float(), labels) * (len(part) / rows)
         torch.autograd.backward(loss)
         return float(loss.detach())

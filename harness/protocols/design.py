@@ -150,11 +150,18 @@ def _row_blocks(features: Features) -> list[Features]:
 
 def _moments(blocks: Sequence[Features], rows: int) -> tuple[Array, Array]:
     """Mean and standard deviation (divisor n) of every column."""
-    mean = sum(np.asarray(b.sum(0, dtype=np.float64)).ravel() for b in blocks) / rows
-    if is_sparse(blocks[0]):
-        squares = sum(np.asarray(b.multiply(b).sum(0, dtype=np.float64)).ravel() for b in blocks) / rows
-        return np.asarray(mean), np.sqrt(np.maximum(squares - mean**2, 0))
-    return np.asarray(mean), np.sqrt(sum(((b - mean) ** 2).sum(0) for b in blocks) / rows)
+    mean = np.asarray(sum(np.asarray(b.sum(0, dtype=np.float64)).ravel() for b in blocks) / rows)
+    return mean, np.sqrt(np.asarray(sum(_squares(b, mean) for b in blocks)) / rows)
+
+
+def _squares(block: Features, mean: Array) -> Array:
+    """Sums of squared distances from the mean by column, in float64."""
+    if not is_sparse(block):
+        return np.asarray(((block - mean) ** 2).sum(0))
+    columns = len(mean)
+    held = np.bincount(block.indices, (block.data - mean[block.indices]) ** 2, columns)
+    zeros = block.shape[0] - np.bincount(block.indices, minlength=columns)
+    return np.asarray(held + zeros * mean**2)
 
 
 def _threads() -> int:

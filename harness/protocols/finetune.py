@@ -1,7 +1,9 @@
-"""The protocol `finetune`: train a network on train, keep the epoch that is best on dev, predict the test rows.
+"""The protocol `finetune`: train a network on train, keep the epoch that is best on dev, predict the test
+rows.
 
-The network is the adapter's `module(outputs, length)`, which returns raw outputs (n, outputs) for the tensors of
-`collate(sequences)`; losses and probabilities belong to the harness, so that no model can apply its own twice.
+The network is the adapter's `module(outputs, length)`, which returns raw outputs (n, outputs) for the
+tensors of `collate(sequences)`; losses and probabilities belong to the harness, so that no model can apply
+its own twice.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..engine.recipe import Recipe, read_recipe
-from ..errors import AdapterError, RequestError, needs_extra
+from ..errors import RequestError, needs_extra
 from ..metrics import METRICS, evaluate
 from ..types import Fit, Inputs, Split
 from .fit import TrainRows, bases_seen, count_bases, dev_counts, output_kind, usable_dev
@@ -29,22 +31,30 @@ CONFIG: Mapping[str, Any] = {
     "fitted_on": "train",
     "selected_on": "dev rows whose sequence, on either strand, is not in train",
 }
-"""The defaults of `engine.recipe.Recipe`, spelled out; `metric` is the task's. With fewer than `least_dev_rows`
-usable dev rows nothing is selected: all epochs are trained and the last one is kept."""
+"""The defaults of `engine.recipe.Recipe`, spelled out; `metric` is the task's. With fewer than
+`least_dev_rows` usable dev rows nothing is selected: all epochs are trained and the last one is kept."""
 
-_NOT_OF_THE_RECIPE = {"metric", "least_dev_rows", "fitted_on", "selected_on"}
+_FIXED = ("fitted_on", "selected_on")
 
 
 def check_config(config: Mapping[str, Any]) -> Recipe:
-    """The training recipe in a configuration of this protocol; RequestError for a setting that is not one."""
-    return read_recipe({name: value for name, value in config.items() if name not in _NOT_OF_THE_RECIPE})
+    """The recipe in a configuration; RequestError for a setting that is unknown or makes no sense."""
+    for name in _FIXED:
+        if config.get(name, CONFIG[name]) != CONFIG[name]:
+            raise RequestError(f"finetune: {name} is always {CONFIG[name]!r}.")
+    least = config.get("least_dev_rows", 1)
+    if isinstance(least, bool) or not isinstance(least, int) or least < 1:
+        raise RequestError(f"finetune: least_dev_rows is {least!r}; it must be a whole number of at least 1.")
+    other = {"metric", "least_dev_rows", *_FIXED}
+    return read_recipe({name: value for name, value in config.items() if name not in other})
 
 
 def finetune(adapter: Any, rows: TrainRows, test: Inputs, config: Mapping[str, Any], seed: int = 0) -> Fit:
     """Train the adapter's network from the given seed and give its outputs for the test rows.
 
-    On the CPU the same seed gives the same bytes; on cuda nearly so. `chosen` tells the epoch, the dev score and
-    training loss of every epoch, and whether the network `collapsed`: it then says the same of every test row.
+    On the CPU the same seed gives the same bytes; on cuda nearly so. `chosen` tells the epoch, the dev score
+    and training loss of every epoch, and whether the network `collapsed`: it then says the same of every
+    test row.
     """
     recipe = check_config(config)
     if find_spec("torch") is None:
@@ -63,7 +73,7 @@ def finetune(adapter: Any, rows: TrainRows, test: Inputs, config: Mapping[str, A
         lesson = Lesson(rows.train.sequences, objective.labels(rows.train.labels), objective.loss)
         trained = train(network, lesson, _exam(dev, objective, config), recipe, seed)
         middle = perf_counter()
-        outputs = objective.outputs(_checked(trained.raw(test.sequences), len(test), rows.train, adapter))
+        outputs = objective.outputs(trained.raw(test.sequences))
     end = perf_counter()
     return Fit(
         outputs=outputs,
@@ -98,15 +108,14 @@ def _exam(dev: Split, objective: Objective, config: Mapping[str, Any]) -> Exam |
 def _account(trained: Trained, outputs: Any, train: Split, config: Mapping[str, Any]) -> dict[str, Any]:
     from ..engine.targets import collapsed
 
-    best = METRICS[config["metric"]].best
+    metric, best = config["metric"], METRICS[config["metric"]].best
     scores = [
-        None if merit == -np.inf else round(best - abs(merit) if best else -merit, 6)
-        for merit, _ in trained.curve
+        None if merit == -np.inf else round(best - abs(merit) if best else -merit, 6) for merit, _ in trained.curve
     ]
     return {
         "epoch": trained.epoch,
-        "rule": f"best {config['metric']} on dev" if scores else "last epoch: too few usable dev rows",
-        "dev_metric": config["metric"],
+        "rule": _rule(metric, scores),
+        "dev_metric": metric,
         "dev_scores": scores,
         "dev_losses": [round(-minus, 6) if np.isfinite(minus) else None for _, minus in trained.curve],
         "train_losses": [round(loss, 6) for loss in trained.losses],
@@ -118,20 +127,13 @@ def _account(trained: Trained, outputs: Any, train: Split, config: Mapping[str, 
     }
 
 
-def _checked(raw: Any, rows: int, train: Split, adapter: Any) -> Any:
-    """Raw outputs with the right shape and without NaN, else AdapterError."""
-    name = getattr(getattr(adapter, "info", None), "name", type(adapter).__name__)
-    expected = (rows, train.target.outputs)
-    if rows and raw.shape != expected:
-        raise AdapterError(f"{name}: its network returned shape {raw.shape}; expected {expected}.")
-    if not np.isfinite(raw).all():
-        row = int(np.flatnonzero(~np.isfinite(raw).all(1))[0])
-        raise AdapterError(f"{name}: its network's output for test row {row} holds NaN or infinity.")
-    return raw.reshape(expected)
+def _rule(metric: str, scores: list[float | None]) -> str:
+    if not scores:
+        return "last epoch: too few usable dev rows"
+    defined = any(score is not None for score in scores)
+    return f"best {metric} on dev" if defined else f"smallest loss on dev: {metric} is undefined there"
 
 
 def _longest(rows: TrainRows, test: Inputs) -> int:
     """Bases of the longest row of the task; labels play no part in it."""
-    return max(
-        (len(s) for part in (rows.train.inputs, rows.dev.inputs, test) for s in part.sequences), default=0
-    )
+    return max((len(s) for part in (rows.train.inputs, rows.dev.inputs, test) for s in part.sequences), default=0)

@@ -23,18 +23,18 @@ from .fit import TrainRows, bases_seen, count_bases, dev_counts, model_name, out
 from .linear import LinearModel, Loss, Solution, solve_path
 
 CONFIG: Mapping[str, Any] = {
-    "strengths": [1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0],
+    "strengths": [1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0],
     "default_strength": 1e-2,
     "least_dev_rows": 20,
-    "patience": 3,
+    "patience": 2,
     "tolerance": 1e-5,
     "scaling": "standardised on train",
     "fitted_on": "train",
     "selected_on": "dev rows whose sequence, on either strand, is not in train",
 }
-"""`strengths` are scikit-learn's C (ridge: 1 / alpha), strongest regularisation first, which wins ties. The path
-ends after `patience` strengths in a row that score below the best. `default_strength` serves where fewer than
-`least_dev_rows` dev rows are usable or the metric is undefined on them."""
+"""`strengths` are scikit-learn's C (ridge: 1 / alpha), strongest regularisation first, which wins ties. The
+path ends after `patience` strengths in a row that score below the best. `default_strength` serves where fewer
+than `least_dev_rows` dev rows are usable or the metric is undefined on them."""
 
 _FIXED = ("scaling", "fitted_on", "selected_on")
 

@@ -19,6 +19,8 @@ from ..errors import RequestError, nearest
 Format = Literal["console", "md", "csv", "tex", "json"]
 FORMATS: tuple[str, ...] = get_args(Format)
 MISSING = "—"
+PROSE = 40
+"""Characters from which a last column is prose, which wraps on the console."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ def columns_that_fit(table: Table, width: int) -> list[Table]:
     [('t', 'aaaaaaaaa'), ('t', 'bbbbbbbbb')]
     """
     widths = [max(len(line) for line in column) + 2 for column in zip(table.head, *table.rows, strict=True)]
+    widths[-1] = min(widths[-1], PROSE)
     blocks: list[list[int]] = [[]]
     for i in range(1, len(widths)):
         used = widths[0] + sum(widths[j] for j in blocks[-1])
@@ -81,25 +84,38 @@ def _pick(table: Table, columns: Sequence[int], last: bool) -> Table:
 
 
 def _console(table: Table, width: int) -> str:
-    """Aligned columns without lines; a table that is too wide goes on below itself."""
-    blocks = [_aligned(block) for block in columns_that_fit(table, width)]
+    """Aligned columns without lines; a table that is too wide goes on below itself, long sentences wrap."""
+    blocks = [_aligned(block, width) for block in columns_that_fit(table, width)]
     title = [table.title, ""] if table.title else []
     notes = ["", *(line for note in table.notes for line in _wrapped(note, width))] if table.notes else []
     return "\n".join([*title, "\n\n".join(blocks), *notes]) + "\n"
 
 
-def _aligned(table: Table) -> str:
+def _aligned(table: Table, width: int) -> str:
     lines = [table.head, *table.rows]
     widths = [max(len(line[i]) for line in lines) for i in range(len(table.head))]
-    texts = ["  ".join(w.ljust(n) for w, n in zip(line, widths, strict=True)).rstrip() for line in lines]
-    rule = "  ".join("─" * n for n in widths)
-    return "\n".join([texts[0], rule, *texts[1:]])
+    if widths[-1] > PROSE:
+        widths[-1] = min(widths[-1], max(width - sum(widths[:-1]) - 2 * len(widths[:-1]), PROSE))
+    texts = [line for words in lines for line in _row_lines(words, widths)]
+    return "\n".join([texts[0], "  ".join("─" * n for n in widths), *texts[1:]])
 
 
-def _wrapped(note: str, width: int) -> list[str]:
+def _row_lines(words: Sequence[str], widths: Sequence[int]) -> list[str]:
+    """One row as lines: more than one where its last word is a sentence that does not fit."""
+    last = _wrapped(words[-1], widths[-1], indent="") or [""]
+    first = [word.ljust(n) for word, n in zip(words[:-1], widths, strict=False)]
+    rest = [" " * n for n in widths[:-1]]
+    return ["  ".join([*(rest if i else first), text]).rstrip() for i, text in enumerate(last)]
+
+
+def _wrapped(note: str, width: int, indent: str = "  ") -> list[str]:
+    if len(note) <= width:
+        return [note]
     import textwrap
 
-    return textwrap.wrap(note, max(width, 40), subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    wrap = textwrap.TextWrapper(max(width, PROSE), subsequent_indent=indent, break_on_hyphens=False)
+    wrap.break_long_words = False
+    return wrap.wrap(note)
 
 
 def _markdown(table: Table) -> str:

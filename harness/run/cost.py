@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..types import Fit
 
@@ -14,8 +14,10 @@ _CLEAR = Path("/proc/self/clear_refs")
 _STATUS = Path("/proc/self/status")
 _MB = 2**20
 
+T = TypeVar("T")
 
-def measured[T](work: Callable[[], T]) -> tuple[T, dict[str, Any]]:
+
+def measured(work: Callable[[], T]) -> tuple[T, dict[str, Any]]:
     """The result of `work` with its wall seconds and the peak memory while it ran (MB of 2**20 bytes).
 
     `peak_memory_of` is `cell` where the kernel's high-water mark could be reset, else `process so far`.
@@ -110,4 +112,4 @@ def _peak_gpu_mb() -> float | None:
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_available():
         return None
-    return round(torch.cuda.max_memory_allocated() / _MB, 1)
+    return round(float(torch.cuda.max_memory_allocated()) / _MB, 1)

@@ -74,9 +74,7 @@ def _predictions(arrays: Mapping[str, Array]) -> Predictions:
 
 def _npy(array: Array) -> bytes:
     out = io.BytesIO()
-    np.lib.format.write_array(
-        out, np.ascontiguousarray(array).reshape(array.shape), (1, 0), allow_pickle=False
-    )
+    np.lib.format.write_array(out, np.ascontiguousarray(array).reshape(array.shape), (1, 0), allow_pickle=False)
     return out.getvalue()
 
 
@@ -90,11 +88,7 @@ def _narrow(array: Array) -> Array:
         array = array.astype(np.str_)
     if array.dtype.kind in "iu" and array.ndim == 1 and array.size:
         low, high = int(array.min()), int(array.max())
-        kinds = (
-            (np.uint8, np.uint16, np.uint32, np.uint64)
-            if low >= 0
-            else (np.int8, np.int16, np.int32, np.int64)
-        )
+        kinds = (np.uint8, np.uint16, np.uint32, np.uint64) if low >= 0 else (np.int8, np.int16, np.int32, np.int64)
         array = array.astype(next(k for k in kinds if np.iinfo(k).min <= low and high <= np.iinfo(k).max))
     return array.astype(array.dtype.newbyteorder("<"))
 

@@ -33,7 +33,7 @@ def host_facts(command: str) -> dict[str, Any]:
 
 
 def cell_facts(host: Mapping[str, Any], data: Mapping[str, SplitFacts], seeds: list[int]) -> dict[str, Any]:
-    """The provenance of one cell at this moment; packages and device are read after the model has loaded them."""
+    """The provenance of one cell at this moment; packages are read after the model has loaded its own."""
     files = {
         name: {"file": f.file, "sha256": f.sha256, "identity": f.identity, "origin": f.origin}
         for name, f in data.items()

@@ -49,9 +49,7 @@ def loads(text: str, where: str) -> RunRecord:
             f"{where}: broken JSON at line {problem.lineno}: delete it and run the cell again"
         ) from problem
     if not isinstance(content, dict) or not isinstance(content.get("schema"), int) or "status" not in content:
-        raise RecordError(
-            f"{where}: not a dnabench record (no schema and status): move it out of the results folder"
-        )
+        raise RecordError(f"{where}: not a dnabench record (no schema and status): move it out of the results folder")
     return _record(_upgraded(content, where), where)
 
 
@@ -62,9 +60,7 @@ def canonical(value: Any, indent: int | None = None) -> str:
     '{"a":[1.0,null],"b":1}'
     """
     separators = (",", ": ") if indent else (",", ":")
-    return json.dumps(
-        value, sort_keys=True, ensure_ascii=False, allow_nan=False, indent=indent, separators=separators
-    )
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, indent=indent, separators=separators)
 
 
 def plain(value: Any) -> Any:
@@ -118,9 +114,7 @@ def _record(content: Mapping[str, Any], where: str) -> RunRecord:
         values |= {name: tuple(values.get(name, ())) for name in _TUPLES}
         return RunRecord(**values)
     except (TypeError, AttributeError) as problem:
-        raise RecordError(
-            f"{where}: not a whole record ({problem}): delete it and run the cell again"
-        ) from problem
+        raise RecordError(f"{where}: not a whole record ({problem}): delete it and run the cell again") from problem
 
 
 def _score(content: Mapping[str, Any]) -> Score:

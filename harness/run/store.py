@@ -22,7 +22,7 @@ from . import npz
 from .record_json import NewerRecordError, dumps, loads
 
 LARGE = 20 * 2**20
-"""Bytes of predictions above which they go to `<results>/large/<sha256>.npz`, a folder that git need not keep."""
+"""Bytes of predictions above which they go to `<results>/large/<sha256>.npz`, which git need not keep."""
 
 Pair = tuple[RunRecord, Predictions | None]
 
@@ -38,7 +38,7 @@ class StoredRecord:
 def read_records(root: Path, problems: list[str] | None = None) -> list[StoredRecord]:
     """Every record below a results folder, ordered by path; temporary files of killed runs are passed over.
 
-    Raises RecordError for a file that is no record; with `problems`, its sentence goes there and reading goes on.
+    Raises RecordError for a file that is no record; with `problems`, its sentence goes there instead.
     """
     runs = root / "runs"
     found: list[StoredRecord] = []
@@ -94,12 +94,11 @@ def has_predictions(path: Path, record: RunRecord) -> bool:
 
 
 def update(path: Path, change: Callable[[Pair | None], Pair | None]) -> RunRecord | None:
-    """Replace the pair at `path` by `change(pair there)`, alone among processes; None from `change` leaves it.
+    """Replace the pair at `path` by `change(pair there)`, alone among processes; None leaves it as it is.
 
     The pair there is None where nothing is of use: no file, a broken one, predictions that are not its own.
-    Raises RecordError for a record of a newer schema, which is never overwritten.
+    Raises RecordError for a record of a newer schema, which is never overwritten, and where nothing can be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     with _locked(path.parent):
         _finish(path)
         present = _present(path)
@@ -130,19 +129,14 @@ def _present(path: Path) -> Pair | None:
 def _commit(path: Path, record: RunRecord, predictions: Predictions | None) -> RunRecord:
     if predictions is None:
         _write(path, dumps(replace(record, predictions="")).encode())
+        path.with_suffix(".npz").unlink(missing_ok=True)
         return read_record(path)
     data = npz.to_bytes(predictions)
     digest = hashlib.sha256(data).hexdigest()
-    beside, large = path.with_suffix(".npz"), _large(path, digest)
     staged = _staged(path, digest)
     _write_through(staged, data)
     _write(path, dumps(replace(record, predictions=digest)).encode())
-    if len(data) > LARGE:
-        large.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(staged, large)
-        beside.unlink(missing_ok=True)
-    else:
-        os.replace(staged, beside)
+    _publish(path, staged)
     return read_record(path)
 
 
@@ -156,13 +150,21 @@ def _finish(path: Path) -> None:
     except RecordError:
         staged = None
     for stray in strays:
-        if stray != staged:
-            stray.unlink(missing_ok=True)
-        elif stray.stat().st_size > LARGE:
-            _large(path, stray.name.split(".")[-2]).parent.mkdir(parents=True, exist_ok=True)
-            os.replace(stray, _large(path, stray.name.split(".")[-2]))
+        if stray == staged:
+            _publish(path, stray)
         else:
-            os.replace(stray, path.with_suffix(".npz"))
+            stray.unlink(missing_ok=True)
+
+
+def _publish(path: Path, staged: Path) -> None:
+    """Give staged predictions their place: beside the record, or among the large ones under their hash."""
+    beside, large = path.with_suffix(".npz"), _large(path, staged.name.split(".")[-2])
+    if staged.stat().st_size <= LARGE:
+        os.replace(staged, beside)
+        return
+    large.parent.mkdir(parents=True, exist_ok=True)
+    os.replace(staged, large)
+    beside.unlink(missing_ok=True)
 
 
 def _places(path: Path, digest: str) -> tuple[Path, ...]:
@@ -170,7 +172,7 @@ def _places(path: Path, digest: str) -> tuple[Path, ...]:
 
 
 def _large(path: Path, digest: str) -> Path:
-    """`<results>/large/<sha256>.npz`, where the record is `<results>/runs/<suite>/<model>/<protocol>/<task>.json`."""
+    """`<results>/large/…` for a record at `<results>/runs/<suite>/<model>/<protocol>/<task>.json`."""
     return path.absolute().parents[4] / "large" / f"{digest or 'none'}.npz"
 
 
@@ -191,10 +193,13 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def _write_through(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with path.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as problem:
+        raise RecordError(f"{path.parent}: results cannot be written there ({problem}): make room") from problem
 
 
 def _bytes(path: Path) -> bytes | None:
@@ -206,7 +211,11 @@ def _bytes(path: Path) -> bytes | None:
 
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Hold a folder alone; the kernel lets go when a process dies. Without flock (Windows) the last one wins."""
+    """Hold a folder alone; the kernel lets go when a process dies. Without flock (Windows) the last wins."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise RecordError(f"{folder}: results cannot be written there ({problem}): name another folder") from problem
     if sys.platform == "win32":
         yield
         return

@@ -20,8 +20,8 @@ Backend = Literal["auto", "numpy", "numba"]
 Kernel = Callable[[Array], Mapping[str, Array]]
 """Weights of one block → (models, 64) of one or several metrics."""
 
-COMPILED_FROM_SECONDS = 12.0
-"""Work that numpy needs this long for goes to numba, whose kernels take up to that long to compile once."""
+COMPILED_FROM_SECONDS = 6.0
+"""Work that keeps numpy busy for longer goes to numba, whose first call compiles for about 5 seconds."""
 
 
 def bootstrap(
@@ -70,16 +70,21 @@ def kernels(backend: Backend, seconds: float) -> ModuleType:
     """The module of kernels: numba where asked for, or where the work would keep numpy busy for long."""
     if backend not in ("auto", "numpy", "numba"):
         raise RequestError(f"unknown backend {backend!r}: use auto, numpy or numba.")
-    if backend == "numba" and not importlib.util.find_spec("numba"):
+    if backend == "numba" and not compiles():
         raise needs_extra("numba", "fast")
-    large = backend == "auto" and seconds > COMPILED_FROM_SECONDS and importlib.util.find_spec("numba")
+    large = backend == "auto" and seconds > COMPILED_FROM_SECONDS and compiles()
     name = "kernels_numba" if large or backend == "numba" else "kernels_numpy"
     return importlib.import_module(f"dnabench.harness.stats.{name}")
 
 
+def compiles() -> bool:
+    """True where the extra `fast` (numba) is installed."""
+    return importlib.util.find_spec("numba") is not None
+
+
 def numpy_seconds(panel: Panel, metrics: Sequence[str], draws: Draws, resamples: int) -> float:
     """Forecast for the numpy route: nanoseconds per weight for drawing, and for each metric and model."""
-    problems = max(1, panel.target.outputs if panel.target.outputs > 2 else 1)
-    per_model = {"label": 0.5, "ranking": 2.0 * problems, "value": 5.0}
+    curves = panel.target.outputs if panel.target.outputs > 2 else 1
+    per_model = {"label": 0.3, "ranking": 5.0 * curves, "value": 10.0}
     own = sum(per_model[METRICS[m].kind] for m in metrics) * len(panel)
     return (10.0 * draws.units + own * draws.rows) * resamples * 1e-9

@@ -42,6 +42,11 @@ class Design:
         return self.groups is not None and self.effective < ENOUGH_GROUPS
 
     @property
+    def freedom(self) -> float:
+        """Degrees of freedom of a sampling variance: infinite for the bootstrap."""
+        return self.effective - 1.0 if self.few_groups else float("inf")
+
+    @property
     def units(self) -> str:
         """What was resampled, for the score's method."""
         if self.groups is None:

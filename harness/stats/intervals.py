@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from dnabench.harness.metrics import METRICS, Value, evaluate
-from dnabench.harness.stats.bootstrap import Backend, bootstrap
+from dnabench.harness.metrics import METRICS, Value
+from dnabench.harness.stats.bootstrap import Backend
 from dnabench.harness.stats.design import Design, design_of, refusal
 from dnabench.harness.stats.jackknife import acceleration, influence
 from dnabench.harness.stats.panel import Panel
 from dnabench.harness.stats.perfect import perfect_bound
+from dnabench.harness.stats.sampling import DIGITS, SAME, Sampled, panel_of, point_values, sample
 from dnabench.harness.stats.variance import Side, noise
-from dnabench.harness.stats.weights import LANES
 from dnabench.harness.types import Dependence, Predictions, Score, Target
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
@@ -21,11 +21,8 @@ from scipy.special import ndtr, ndtri
 Array = NDArray[Any]
 
 PERCENTILE = frozenset({"spearman", "pearson"})
-"""Metrics whose plain percentile interval covers best (statistics.md §1); the others take BCa."""
-DIGITS = 10
-"""Decimals kept of interval ends, so that both kernels give the same bytes."""
-SAME = 1e-10
-"""Resampled scores closer than this are equal: kernels differ in the last bits."""
+"""Metrics whose plain percentile interval covers best in simulations; the others take BCa."""
+Ends = tuple[float, float] | None
 
 
 def score_predictions(  # noqa: PLR0913 - the options of one public call
@@ -42,48 +39,24 @@ def score_predictions(  # noqa: PLR0913 - the options of one public call
     """Score stored predictions by every metric, with intervals.
 
     `stream` names the task's stream of resamples (its test fingerprint): every model gets the same rows. One
-    replicate gets BCa (percentile for correlations), several the variance over rows and seeds. Declared groups
-    are resampled whole, or summed where there are few. Raises DataError, RequestError.
+    replicate gets BCa (percentile for correlations), several the variance over rows and seeds. Groups, where
+    declared, are resampled whole, or summed where they are few. Raises DataError, RequestError.
     """
     panel = panel_of(predictions, target)
-    values = {m: point_values(panel, m) for m in metrics}
+    points = {metric: point_values(panel, metric) for metric in metrics}
     design = design_of(predictions.truth, predictions.columns, target, dependence, stream)
     refused = refusal(predictions.truth, target, design)
-    defined = [m for m in values if all(v.value is not None for v in values[m]) and not refused]
-    samples = sampled(panel, defined, design, resamples, backend)
-    return {
-        m: _interval(panel, m, values[m], design, samples[m], level)
-        if m in samples
-        else _without_interval(m, values[m], refused)
-        for m in values
-    }
-
-
-def panel_of(predictions: Predictions, target: Target) -> Panel:
-    """The replicates of one model as a panel."""
-    kinds = (predictions.kind,) * len(predictions.outputs)
-    return Panel(predictions.truth, tuple(predictions.outputs), kinds, target)
-
-
-def point_values(panel: Panel, metric: str) -> list[Value]:
-    """The metric of every model on all rows."""
-    return [
-        evaluate(metric, panel.truth, outputs, kind, panel.target)
-        for outputs, kind in zip(panel.outputs, panel.kinds, strict=True)
-    ]
-
-
-def sampled(
-    panel: Panel, metrics: Sequence[str], design: Design, resamples: int, backend: Backend
-) -> dict[str, Array]:
-    """Values whose spread is the sampling noise, (models, k): resampled, or influence sums of few groups."""
-    if not metrics:
-        return {}
-    if not design.few_groups:
-        return bootstrap(panel, metrics, design.draws, resamples, backend)
-    units = design.draws.units
-    scale = units / (len(panel.truth) * np.sqrt(units - 1.0))
-    return {m: design.by_unit(influence(panel, m)) * scale for m in metrics}
+    answered = {m: v for m, v in points.items() if not refused and all(p.value is not None for p in v)}
+    sampled = sample(panel, answered, design, resamples, backend)
+    scores = {}
+    for metric, values in points.items():
+        if metric in sampled:
+            ends, method, note = _ends(panel, sampled[metric], design, level)
+            note = _sentence(values[0].note, design.note, sampled[metric].gaps, note)
+            scores[metric] = _score(metric, values, ends, method, note)
+        else:
+            scores[metric] = _score(metric, values, None, "", _reason(values, refused))
+    return scores
 
 
 def bca(values: Array, estimate: float, acceleration: float, level: float) -> tuple[float, float]:
@@ -101,90 +74,71 @@ def bca(values: Array, estimate: float, acceleration: float, level: float) -> tu
 
 
 def percentile(values: Array, level: float) -> tuple[float, float]:
-    """Percentile bootstrap interval."""
+    """Percentile bootstrap interval.
+
+    >>> [round(end, 2) for end in percentile(np.linspace(-1, 1, 2001), 0.9)]
+    [-0.9, 0.9]
+    """
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 
-def _without_interval(metric: str, values: Sequence[Value], refused: str) -> Score:
-    """A score whose value, or whose interval, does not exist."""
+def _score(metric: str, values: Sequence[Value], ends: Ends, method: str, note: str) -> Score:
+    """The mean over replicates, None where one of them is undefined, and its interval."""
     each = tuple(v.value for v in values)
-    undefined = sum(v is None for v in each)
-    notes = [v.note for v in values[:1] if not undefined] + [v.note for v in values if v.value is None][:1]
-    if undefined and len(each) > 1:
-        notes.append(f"{undefined} of {len(each)} replicates have no value")
-    value = None if undefined else float(np.mean([v for v in each if v is not None]))
-    return Score(metric, value, per_replicate=each, note=_sentence(*notes, "" if undefined else refused))
+    known = [v for v in each if v is not None]
+    value = float(np.mean(known)) if len(known) == len(each) else None
+    low, high = (None, None) if ends is None else _within(ends, METRICS[metric].low, METRICS[metric].high)
+    return Score(metric, value, low, high, each, method, note)
 
 
-def _interval(
-    panel: Panel, metric: str, values: Sequence[Value], design: Design, samples: Array, level: float
-) -> Score:
-    scores = np.array([v.value for v in values], np.float64)
-    value = float(scores.mean())
-    answered = ~np.isnan(samples).any(axis=0)
-    lost = int((~answered).sum())
-    ends, method, note = _ends(panel, metric, scores, design, samples[:, answered], level)
-    low, high = (None, None) if ends is None else _rounded(ends, METRICS[metric].low, METRICS[metric].high)
-    gaps = f"{lost} of {samples.shape[1]} resamples have no answer and were left out" if lost else ""
-    notes = _sentence(values[0].note, design.note, gaps, note)
-    return Score(metric, value, low, high, tuple(scores.tolist()), method, notes)
+def _reason(values: Sequence[Value], refused: str) -> str:
+    """Why a score, or only its interval, does not exist."""
+    undefined = [v.note for v in values if v.value is None]
+    if not undefined:
+        return _sentence(values[0].note, refused)
+    several = f"{len(undefined)} of {len(values)} replicates have no value" if len(values) > 1 else ""
+    return _sentence(undefined[0], several)
 
 
-def _ends(
-    panel: Panel, metric: str, scores: Array, design: Design, samples: Array, level: float
-) -> tuple[tuple[float, float] | None, str, str]:
-    """Interval ends, method and note for one metric."""
-    value, count = float(scores.mean()), len(scores)
-    if samples.shape[1] < 2:
+def _ends(panel: Panel, sampled: Sampled, design: Design, level: float) -> tuple[Ends, str, str]:
+    """Interval ends, method and note."""
+    if sampled.values.shape[1] < 2:
         return None, "", "no interval: hardly any resample has an answer"
-    if np.ptp(samples, axis=1).max() < SAME and np.ptp(scores) < SAME:
-        return _flat(panel, metric, value, design, level)
-    if count > 1 or design.few_groups:
-        freedom = design.effective - 1.0 if design.few_groups else np.inf
-        spread = noise([Side(scores, samples)], freedom)
-        how = (
-            f"influence functions{design.units}"
-            if design.few_groups
-            else _drawn("bootstrap", samples, design)
-        )
-        over = f"{count} replicates, variance over rows and replicates: " if count > 1 else ""
-        reference = "normal" if np.isinf(spread.freedom) else f"t({spread.freedom:.1f})"
-        return spread.interval(value, level), f"{over}{how}, {reference}", ""
-    if metric in PERCENTILE:
-        return percentile(samples[0], level), _drawn("percentile", samples, design), ""
-    pull = acceleration(design.by_unit(influence(panel, metric))[0])
-    return bca(samples[0], value, pull, level), _drawn("BCa", samples, design), ""
+    if sampled.constant:
+        return _constant(panel, sampled, design, level)
+    resampled = f"{design.units}, {sampled.drawn:,} resamples"
+    if len(sampled.scores) > 1 or design.few_groups:
+        return *_from_variance(sampled, design, resampled, level), ""
+    values, value = sampled.values[0], float(sampled.scores[0])
+    if sampled.metric in PERCENTILE:
+        return percentile(values, level), f"percentile{resampled}", ""
+    pull = acceleration(design.by_unit(influence(panel, sampled.metric))[0])
+    return bca(values, value, pull, level), f"BCa{resampled}", ""
 
 
-def _flat(
-    panel: Panel, metric: str, value: float, design: Design, level: float
-) -> tuple[tuple[float, float] | None, str, str]:
-    """Every resample gives the same score: a perfect one is bounded, a constant one is what it is."""
-    spec = METRICS[metric]
+def _from_variance(sampled: Sampled, design: Design, resampled: str, level: float) -> tuple[Ends, str]:
+    """Estimate ± t · standard error: for several replicates, and for few groups."""
+    spread = noise([Side(sampled.scores, sampled.values)], design.freedom)
+    rows = f"influence functions{design.units}" if design.few_groups else f"bootstrap{resampled}"
+    count = len(sampled.scores)
+    over = f"{count} replicates, variance over rows and replicates: " if count > 1 else ""
+    return spread.interval(float(sampled.scores.mean()), level), f"{over}{rows}, {spread.reference}"
+
+
+def _constant(panel: Panel, sampled: Sampled, design: Design, level: float) -> tuple[Ends, str, str]:
+    """Every resample gives the same score: a perfect one is bounded, any other is what it is."""
+    spec, value = METRICS[sampled.metric], float(sampled.scores.mean())
     if abs(value - spec.best) > SAME:
-        return (value, value), _flat_method(design), "every resample gives the same score"
+        return (value, value), f"bootstrap{design.units}", "every resample gives the same score"
     if spec.kind == "value":
-        return None, "", "no interval: a perfect score, and resamples of it are perfect"
-    low = perfect_bound(metric, panel.truth, panel.target, design.effective, level)
-    return (
-        (low, spec.best),
-        f"Clopper-Pearson bound for no error in {design.effective:.0f}",
-        "a perfect score",
-    )
+        return None, "", "no interval: a perfect score, and so is every resample of it"
+    low = perfect_bound(sampled.metric, panel.truth, panel.target, design.effective, level)
+    return (low, spec.best), f"Clopper-Pearson bound, no error in {design.effective:.0f}", "a perfect score"
 
 
-def _flat_method(design: Design) -> str:
-    return f"influence functions{design.units}" if design.few_groups else f"bootstrap{design.units}"
-
-
-def _drawn(name: str, samples: Array, design: Design) -> str:
-    blocks = -(-samples.shape[1] // LANES)
-    return f"{name}{design.units}, {blocks * LANES:,} resamples"
-
-
-def _rounded(ends: tuple[float, float], lowest: float, highest: float) -> tuple[float, float]:
-    """Ends within the metric's range, as printed and stored."""
+def _within(ends: tuple[float, float], lowest: float, highest: float) -> tuple[float, float]:
+    """Ends inside the metric's range, rounded; adding 0 turns -0 into 0."""
     low, high = (round(min(max(end, lowest), highest), DIGITS) + 0.0 for end in ends)
     return low, high
 

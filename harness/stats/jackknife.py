@@ -94,7 +94,7 @@ def leave_one_out_auprc(positive: Array, score: Array) -> Array:
     own = np.maximum(hits - 1.0, 0.0) * (above - 1.0) / fewer
     one_positive_less = (before + own + below_positive) / (above[-1] - 1.0)
     one_negative_less = (before + from_negative) / above[-1]
-    return np.where(positive, one_positive_less[group], one_negative_less[group])
+    return np.asarray(np.where(positive, one_positive_less[group], one_negative_less[group]))
 
 
 def leave_one_out_pearson(truth: Array, values: Array) -> Array:

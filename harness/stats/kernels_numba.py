@@ -41,14 +41,14 @@ def auroc(steps: Steps, weights: Array) -> Array:
     """Pairs in the right order over all pairs, ties half; macro over problems."""
     parts = steps.segments
     values: Array = _auroc(parts.rows, parts.bounds, steps.tied, steps.starts, weights)
-    return values.reshape(*steps.shape, LANES).mean(axis=0)
+    return np.asarray(values.reshape(*steps.shape, LANES).mean(axis=0))
 
 
 def auprc(steps: Steps, weights: Array) -> Array:
     """Precision at each step down the ranking, weighted with the positives found; macro over problems."""
     parts = steps.segments
     values: Array = _auprc(parts.rows, parts.bounds, steps.starts, weights)
-    return values.reshape(*steps.shape, LANES).mean(axis=0)
+    return np.asarray(values.reshape(*steps.shape, LANES).mean(axis=0))
 
 
 def spearman(sets: Ranks, weights: Array) -> Array:
@@ -107,7 +107,8 @@ def _label_values(true: Array, called: Array) -> Array:
                     values[2, model, lane] += (hits * n - products) / np.sqrt(spread)
                 values[3, model, lane] += f1 / seen
             _add_f1(true[problem, 1], called[problem, model, 1], values[4, model])
-    return values / problems
+    values /= problems
+    return values
 
 
 @compiled

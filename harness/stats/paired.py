@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from dnabench.harness.errors import DataError
 from dnabench.harness.stats.bootstrap import Backend
-from dnabench.harness.stats.design import design_of, refusal
-from dnabench.harness.stats.intervals import DIGITS, SAME, panel_of, point_values, sampled
+from dnabench.harness.stats.design import Design, design_of, refusal
 from dnabench.harness.stats.panel import Panel
+from dnabench.harness.stats.sampling import DIGITS, SAME, Sampled, panel_of, point_values, sample
 from dnabench.harness.stats.variance import Side, noise
 from dnabench.harness.types import Dependence, Predictions, Target
 from numpy.typing import NDArray
@@ -33,7 +33,7 @@ class Difference:
     note: str = ""
 
 
-def paired_difference(  # noqa: PLR0913 - the options of one public call
+def paired_difference(  # noqa: PLR0913, PLR0917 - the options of one public call
     a: Predictions,
     b: Predictions,
     metric: str,
@@ -52,72 +52,65 @@ def paired_difference(  # noqa: PLR0913 - the options of one public call
     """
     first, second = panel_of(a, target), panel_of(aligned(b, a), target)
     both = Panel(a.truth, first.outputs + second.outputs, first.kinds + second.kinds, target)
-    values = point_values(both, metric)
-    missing = next((v.note for v in values if v.value is None), None)
-    if missing is not None:
-        return Difference(metric, None, note=missing)
-    scores = np.array([v.value for v in values], np.float64)
-    cut = len(first)
-    value = float(scores[:cut].mean() - scores[cut:].mean())
+    points = point_values(both, metric)
+    scores = [point.value for point in points if point.value is not None]
+    if len(scores) < len(points):
+        return Difference(metric, None, note=next(p.note for p in points if p.value is None))
     design = design_of(a.truth, a.columns, target, dependence, stream)
     refused = refusal(a.truth, target, design)
     if refused:
+        value = float(np.mean(scores[: len(first)]) - np.mean(scores[len(first) :]))
         return Difference(metric, value, note=refused)
-    samples = sampled(both, [metric], design, resamples, backend)[metric]
-    answered = ~np.isnan(samples).any(axis=0)
-    lost = int((~answered).sum())
-    samples = samples[:, answered]
-    spread = noise(
-        [Side(scores[:cut], samples[:cut]), Side(scores[cut:], samples[cut:])],
-        design.effective - 1.0 if design.few_groups else np.inf,
-    )
-    low, high = (round(end, DIGITS) + 0.0 for end in spread.interval(value, level))
-    gaps = f"{lost} of {lost + samples.shape[1]} resamples have no answer and were left out" if lost else ""
-    reference = "normal" if np.isinf(spread.freedom) else f"t({spread.freedom:.1f})"
-    route = "influence functions" if design.few_groups else "paired bootstrap"
-    return Difference(
-        metric,
-        value,
-        low,
-        high,
-        round(spread.p_value(value if abs(value) > SAME else 0.0), DIGITS),
-        round(spread.error, DIGITS),
-        f"{route}{design.units}, {reference}",
-        "; ".join(note for note in (design.note, gaps) if note),
-    )
+    sampled = sample(both, {metric: points}, design, resamples, backend)[metric]
+    return _difference(sampled, len(first), design, level)
 
 
 def aligned(b: Predictions, a: Predictions) -> Predictions:
-    """`b` with its rows in the order of `a`. Raises DataError where the rows are not the same."""
-    if np.array_equal(a.keys, b.keys):
-        order = np.arange(len(a.keys))
-    else:
-        order = _matching(b, a)
+    """`b` with its rows in the order of `a`. Raises DataError where the rows or their labels differ."""
+    order = slice(None) if np.array_equal(a.keys, b.keys) else _matching(b, a)
     truth = b.truth[order]
-    if not np.array_equal(truth, a.truth, equal_nan=truth.dtype.kind == "f"):
+    if not np.array_equal(truth, a.truth):
         raise DataError(
             f"{a.task}: the two sets of predictions disagree on the labels of the same rows: "
             "score both models on one version of the task."
         )
     columns = {name: column[order] for name, column in b.columns.items()}
-    return Predictions(b.task, b.kind, b.keys[order], truth, b.outputs[:, order], b.replicates, columns)
+    return replace(b, keys=b.keys[order], truth=truth, outputs=b.outputs[:, order], columns=columns)
+
+
+def _difference(sampled: Sampled, cut: int, design: Design, level: float) -> Difference:
+    """Models before `cut` minus those from it on."""
+    scores, values = sampled.scores, sampled.values
+    value = float(scores[:cut].mean() - scores[cut:].mean())
+    if values.shape[1] < 2:
+        return Difference(sampled.metric, value, note="no interval: hardly any resample has an answer")
+    spread = noise([Side(scores[:cut], values[:cut]), Side(scores[cut:], values[cut:])], design.freedom)
+    low, high = (round(end, DIGITS) + 0.0 for end in spread.interval(value, level))
+    p = spread.p_value(value if abs(value) > SAME else 0.0)
+    drawn = f"{design.units}, {sampled.drawn:,} resamples"
+    route = f"influence functions{design.units}" if design.few_groups else f"paired bootstrap{drawn}"
+    note = "; ".join(text for text in (design.note, sampled.gaps) if text)
+    method = f"{route}, {spread.reference}"
+    error = round(spread.error, DIGITS)
+    return Difference(sampled.metric, value, low, high, round(p, DIGITS), error, method, note)
 
 
 def _matching(b: Predictions, a: Predictions) -> Array:
     """For each row of `a` the row of `b` with its key; equal keys are matched by label, then in order."""
-    first, second = np.lexsort((*_labels(a), a.keys)), np.lexsort((*_labels(b), b.keys))
+    first, second = _sorted(a), _sorted(b)
     if not np.array_equal(a.keys[first], b.keys[second]):
         ours, theirs = len(np.setdiff1d(a.keys, b.keys)), len(np.setdiff1d(b.keys, a.keys))
         raise DataError(
-            f"{a.task}: the two sets of predictions are not of the same rows ({len(a.keys)} and {len(b.keys)} "
-            f"rows, {ours} keys only in the first, {theirs} only in the second): run both on one test set."
+            f"{a.task}: the two sets of predictions are not of the same rows ({len(a.keys)} and "
+            f"{len(b.keys)} rows, {ours} keys only in the first, {theirs} only in the second): "
+            "run both on one test set."
         )
     order = np.empty(len(first), np.int64)
     order[first] = second
     return order
 
 
-def _labels(predictions: Predictions) -> tuple[Array, ...]:
-    """Label columns as sort keys."""
-    truth = predictions.truth
-    return (truth,) if truth.ndim == 1 else tuple(truth.T)
+def _sorted(predictions: Predictions) -> Array:
+    """Rows in order of keys, then labels."""
+    labels = np.atleast_2d(predictions.truth.T)
+    return np.lexsort((*labels, predictions.keys))

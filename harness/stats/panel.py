@@ -1,7 +1,7 @@
 """Several models on the same rows, sorted once so that a resample costs one pass over the rows.
 
 Every statistic of a resample is made of sums of weights over sets of rows: the rows of one class that a model
-got right, the positives between two thresholds, the rows of one rank. The sets stay the same in all resamples;
+got right, the positives between two thresholds, the rows of one rank. The sets are the same in all resamples:
 they are laid out here, one after the other, as segments of one array of row numbers, for both kernels.
 """
 
@@ -49,7 +49,7 @@ class Segments:
 
     @cached_property
     def matrix(self) -> Any:
-        """Sets × test rows, CSR of ones: times weights it sums them per set, exactly below 2**24 (float32)."""
+        """Sets × test rows, CSR of ones: times weights it sums them by set, exact below 2**24 (float32)."""
         ones = np.ones(len(self.rows), np.float32)
         return csr_matrix((ones, self.rows, self.bounds), shape=(len(self.bounds) - 1, self.n))
 
@@ -195,7 +195,7 @@ def _roc_starts(hits: Array, misses: Array) -> Array:
     """Scores that begin a step: shared ones, those after a shared one, positives after negatives."""
     mixed = hits & misses
     before = np.append(True, mixed[:-1] | misses[:-1])
-    return mixed | (hits & before) | np.append(True, mixed[:-1])
+    return np.asarray(mixed | (hits & before) | np.append(True, mixed[:-1]))
 
 
 def _pr_starts(hits: Array, misses: Array) -> Array:

@@ -32,6 +32,11 @@ class Noise:
     error: float
     freedom: float
 
+    @property
+    def reference(self) -> str:
+        """The distribution that intervals and p-values refer to."""
+        return "normal" if np.isinf(self.freedom) else f"t({self.freedom:.1f})"
+
     def interval(self, estimate: float, level: float) -> tuple[float, float]:
         """Two-sided interval around the estimate."""
         reach = float(student.ppf((1 + level) / 2, self.freedom)) * self.error

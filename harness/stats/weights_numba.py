@@ -23,7 +23,7 @@ _R0, _R1, _R2, _R3, _R4, _R5, _R6, _R7 = (np.uint32(r) for r in ROTATIONS)
 
 def compiled(function: F) -> F:
     """Compile at the first call, and keep the machine code on disk where a folder for it can be written."""
-    options = {"nogil": True, "error_model": "numpy"}
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
     try:
         kept: F = numba.njit(cache=True, **options)(function)
     except RuntimeError:  # numba found no folder for its cache

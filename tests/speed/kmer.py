@@ -1,4 +1,4 @@
-"""6-mer counts of GUE's prom_core_all against scikit-learn's CountVectorizer, in one run, with equal matrices.
+"""6-mer counts of GUE's prom_core_all against scikit-learn's CountVectorizer, with equal matrices.
 
     python tests/speed/kmer.py [folder that holds gue/prom/prom_core_all/train.csv]
 
@@ -14,9 +14,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from sklearn.feature_extraction.text import CountVectorizer
-
 from dnabench.harness.sequence import kmer_counts
+from sklearn.feature_extraction.text import CountVectorizer
 
 K = 6
 

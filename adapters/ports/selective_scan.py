@@ -1,0 +1,92 @@
+"""The recurrence of Mamba (Gu & Dao, 2023) in plain PyTorch, and mamba-ssm's kernel where it is installed.
+
+    h_t = exp(δ_t A) h_{t-1} + δ_t x_t B_t          y_t = C_t · h_t          one state per channel, all in float32
+
+The sequence is cut into chunks of about √length that run side by side from a zero state; what each chunk should have
+started from is then carried over and added. A step of the chunks is a step of Python: 2 √length of them, not length.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
+
+
+def scan(x: Tensor, delta: Tensor, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
+    """y (batch, length, channels) of the recurrence, by the fastest way there is.
+
+    x and delta are (batch, length, channels), a (channels, states) is negative, b and c are (batch, length, states).
+    mamba-ssm's kernel runs on CUDA tensors; elsewhere `selective_scan`, which in training keeps no states but computes
+    them again on the way back.
+    """
+    kernel = _mamba_kernel() if x.is_cuda else None
+    if kernel is not None:
+        rows = (part.float().transpose(1, 2).contiguous() for part in (x, delta))
+        y: Tensor = kernel(*rows, a, b.transpose(1, 2).contiguous(), c.transpose(1, 2).contiguous())
+        return y.transpose(1, 2)
+    with torch.autocast(x.device.type, enabled=False):
+        parts = (x.float(), delta.float(), a, b.float(), c.float())
+        if torch.is_grad_enabled() and any(part.requires_grad for part in parts):
+            recomputed: Tensor = checkpoint(selective_scan, *parts, use_reentrant=False)
+            return recomputed
+        return selective_scan(*parts)
+
+
+def selective_scan(x: Tensor, delta: Tensor, a: Tensor, b: Tensor, c: Tensor, size: int = 0) -> Tensor:
+    """y (batch, length, channels) of the recurrence; `size` is the length of a chunk, 0 for about √length.
+
+    >>> x, delta, b, c = (torch.ones(1, 3, 1) for _ in range(4))
+    >>> selective_scan(x, delta, -math.log(2) * torch.ones(1, 1), b, c).flatten()
+    tensor([1.0000, 1.5000, 1.7500])
+    """
+    length = x.shape[1]
+    size = min(size or math.isqrt(length - 1) + 1, length)
+    missing = -length % size
+    x, delta, b, c = (
+        functional.pad(part, (0, 0, 0, missing)).unflatten(1, (-1, size)) for part in (x, delta, b, c)
+    )
+    y, ends = _from_zero(delta * x, delta, a, b, c)
+    if ends.shape[1] > 1:
+        y = y + _from_starts(delta.cumsum(2), a, c, ends)
+    return y.flatten(1, 2)[:, :length]
+
+
+def _from_zero(drive: Tensor, delta: Tensor, a: Tensor, b: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+    # y (batch, chunks, size, channels) and the last state (batch, chunks, channels, states) of chunks that start at zero.
+    h = drive.new_zeros(*drive.shape[:2], *a.shape)
+    y = []
+    for t in range(drive.shape[2]):
+        h = torch.exp(delta[:, :, t, :, None] * a) * h + drive[:, :, t, :, None] * b[:, :, t, None, :]
+        y.append((h @ c[:, :, t, :, None]).squeeze(-1))
+    return torch.stack(y, dim=2), h
+
+
+def _from_starts(elapsed: Tensor, a: Tensor, c: Tensor, ends: Tensor) -> Tensor:
+    # What the states at the start of the chunks add to y; `elapsed` is the sum of the deltas since the chunk began.
+    decay = torch.exp(elapsed[:, :, -1, :, None] * a)
+    starts = [torch.zeros_like(ends[:, 0])]
+    for chunk in range(ends.shape[1] - 1):
+        starts.append(decay[:, chunk] * starts[-1] + ends[:, chunk])
+    start = torch.stack(starts, dim=1)
+    y = [
+        ((torch.exp(elapsed[:, :, t, :, None] * a) * start) @ c[:, :, t, :, None]).squeeze(-1)
+        for t in range(elapsed.shape[2])
+    ]
+    return torch.stack(y, dim=2)
+
+
+@cache
+def _mamba_kernel() -> Callable[..., Any] | None:
+    if find_spec("mamba_ssm") is None:
+        return None
+    found: Callable[..., Any] = import_module("mamba_ssm.ops.selective_scan_interface").selective_scan_fn
+    return found

@@ -1,0 +1,287 @@
+"""From DNA to token ids and back to bases: letters, non-overlapping k-mers, overlapping k-mers, byte-pair encodings.
+
+Every tokenizer gives, beside the ids, the bases that each token stands for (`spans`); special tokens stand for none. That
+map is what `embed_bases` and per-base likelihoods are read through. Ids are those of the models' own tokenizers, down to
+lower case, N and white space; nothing is made upper case that they do not.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import product
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dnabench.harness.errors import AdapterError
+
+ORDER = "ATCG"  # in which the vocabularies of Nucleotide Transformer and DNABERT list their k-mers
+DNABERT_PIECE = 510  # k-mers between [CLS] and [SEP] in DNABERT's tokenizer
+DNABERT_SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+
+Ints = NDArray[np.int64]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """One sequence as tokens: ids (n,) and spans (n, 2), the first and the end base of each; (0, 0) for specials."""
+
+    ids: Ints
+    spans: Ints
+
+
+class Tokenizer(Protocol):
+    """What all tokenizers here offer; `left` says on which side a batch is padded."""
+
+    pad: int
+    mask: int
+    specials: frozenset[int]
+    left: bool
+
+    def encode(self, sequence: str) -> Tokens:
+        """One sequence with the special tokens that the model was trained with."""
+        ...
+
+
+@dataclass(frozen=True)
+class Letters:
+    """A token per base; letters that the vocabulary lacks become `unknown`.
+
+    >>> HYENADNA.encode("ACGTNa").ids.tolist(), CADUCEUS.encode("ACGTNa").ids.tolist()
+    ([7, 8, 9, 10, 11, 6, 1], [7, 8, 9, 10, 11, 7, 1])
+    """
+
+    vocabulary: Mapping[str, int]
+    unknown: int
+    pad: int
+    mask: int
+    upper: bool = False
+    after: tuple[int, ...] = ()
+    left: bool = False
+    specials: frozenset[int] = frozenset()
+
+    def encode(self, sequence: str) -> Tokens:
+        """Base i is token i; what comes `after` stands for no base."""
+        letters = np.frombuffer(sequence.encode("latin-1", "replace"), dtype=np.uint8)
+        ids = np.append(self._table[letters], np.array(self.after, dtype=np.int64))
+        starts = np.arange(len(letters))
+        spans = np.zeros((len(ids), 2), dtype=np.int64)
+        spans[: len(letters)] = np.stack([starts, starts + 1], axis=1)
+        return Tokens(ids, spans)
+
+    @cached_property
+    def _table(self) -> Ints:
+        table = np.full(256, self.unknown, dtype=np.int64)
+        for letter, token in self.vocabulary.items():
+            for case in {letter, letter.lower()} if self.upper else {letter}:
+                table[ord(case)] = token
+        return table
+
+
+_BASES = {"A": 7, "C": 8, "G": 9, "T": 10, "N": 11}
+_LETTER_SPECIALS = frozenset({0, 1, 2, 3, 4})
+
+HYENADNA = Letters(_BASES, unknown=6, pad=4, mask=3, after=(1,), left=True, specials=_LETTER_SPECIALS)
+"""[SEP] behind, nothing in front; lower case is unknown."""
+
+CADUCEUS = Letters(
+    _BASES, unknown=6, pad=4, mask=3, upper=True, after=(1,), left=True, specials=_LETTER_SPECIALS
+)
+"""As HyenaDNA's, made upper case."""
+
+GPN = Letters(
+    {"A": 3, "C": 4, "G": 5, "T": 6}, unknown=2, pad=0, mask=1, upper=True, specials=frozenset({0, 1})
+)
+"""No special tokens around; N is unknown."""
+
+CONVNOVA = Letters({"A": 0, "C": 1, "G": 2, "T": 3}, unknown=4, pad=4, mask=4, upper=True, left=True)
+"""N, padding and the mask are one id."""
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Nucleotide Transformer's tokens: from the left as many whole k-mers as there are, single letters elsewhere.
+
+    One N moves the frame of all that follows. A run of letters that the vocabulary lacks (lower case, IUPAC) is one unknown
+    token; white space ends a run and disappears; special tokens may be written out.
+
+    >>> Blocks(nt_vocabulary("v2", 3)).encode("ACGTNNACGxy").ids.tolist()
+    [3, 17, 71, 74, 74, 17, 0]
+    """
+
+    vocabulary: Mapping[str, int]
+    left: bool = False
+    pad: int = field(init=False, default=1)
+    mask: int = field(init=False, default=2)
+
+    def encode(self, sequence: str) -> Tokens:
+        """<cls>, then the k-mers and letters; there is no end token."""
+        ids, spans, end = [self.vocabulary["<cls>"]], [(0, 0)], 0
+        for found in self._pattern.finditer(sequence):
+            self._unknown(sequence, end, found.start(), ids, spans)
+            ids.append(self.vocabulary[found.group()])
+            spans.append((0, 0) if found.group().startswith("<") else found.span())
+            end = found.end()
+        self._unknown(sequence, end, len(sequence), ids, spans)
+        return _tokens(ids, spans)
+
+    @cached_property
+    def specials(self) -> frozenset[int]:
+        """Ids of <unk>, <pad>, <mask>, <cls>, <eos>, <bos>."""
+        return frozenset(token for name, token in self.vocabulary.items() if name.startswith("<"))
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        words = [name for name in self.vocabulary if not name.startswith("<")]
+        k = max(map(len, words))
+        letters = "".join(name for name in words if len(name) == 1)
+        specials = "|".join(re.escape(name) for name in self.vocabulary if name.startswith("<"))
+        return re.compile(f"{specials}|[{ORDER}]{{{k}}}|[{letters}]")
+
+    def _unknown(
+        self, sequence: str, start: int, end: int, ids: list[int], spans: list[tuple[int, int]]
+    ) -> None:
+        for run in re.finditer(r"\S+", sequence[start:end]):
+            ids.append(self.vocabulary["<unk>"])
+            spans.append((start + run.start(), start + run.end()))
+
+
+def nt_vocabulary(version: str, k: int = 6) -> dict[str, int]:
+    """Token to id of Nucleotide Transformer `v1` or `v2`; v1's last two ids have no row in the model.
+
+    >>> nt_vocabulary("v1")["AAAAAA"], nt_vocabulary("v2")["AAAAAA"], nt_vocabulary("v1")["N"]
+    (4, 6, 4104)
+    """
+    ends = ["<eos>", "<bos>"]
+    names = ["<unk>", "<pad>", "<mask>", "<cls>", *(ends if version == "v2" else ())]
+    names += [*kmers(k), *ORDER, "N", *(() if version == "v2" else ends)]
+    return {name: token for token, name in enumerate(names)}
+
+
+@dataclass(frozen=True)
+class Overlapping:
+    """DNABERT's tokens: a k-mer from every base, [CLS] in front and [SEP] behind; k-mers with another letter are unknown.
+
+    From 510 k-mers on the authors' tokenizer starts a new [CLS] … [SEP] after each 510; `piece=None` does not.
+
+    >>> Overlapping(3).encode("ACGTN").ids.tolist()
+    [2, 16, 50, 1, 3]
+    """
+
+    k: int
+    piece: int | None = DNABERT_PIECE
+    pad: int = field(init=False, default=0)
+    mask: int = field(init=False, default=4)
+    left: bool = field(init=False, default=False)
+    specials: frozenset[int] = field(init=False, default=frozenset({0, 2, 3, 4}))
+
+    def encode(self, sequence: str) -> Tokens:
+        """K-mer j covers the bases j … j + k - 1."""
+        starts = range(len(sequence) - self.k + 1)
+        ids = self._framed([self.vocabulary.get(sequence[j : j + self.k], 1) for j in starts], 2, 3)
+        return _tokens(ids, self._framed([(j, j + self.k) for j in starts], (0, 0), (0, 0)))
+
+    def read(self, text: str) -> Ints:
+        """Ids of k-mers and special tokens that are written with spaces between them.
+
+        >>> Overlapping(3).read("ACG [MASK] GTA").tolist()
+        [2, 16, 4, 57, 3]
+        """
+        specials = {name: i for i, name in enumerate(DNABERT_SPECIALS)}
+        words: list[str] = []
+        for word in text.split():
+            words += [word] if word in specials else re.findall(r"[^\W_]+|[\W_]", word)
+        ids = [specials.get(word, self.vocabulary.get(word, 1)) for word in words]
+        return np.array(self._framed(ids, 2, 3), dtype=np.int64)
+
+    @cached_property
+    def vocabulary(self) -> dict[str, int]:
+        """K-mer to id, behind the special tokens."""
+        return {kmer: len(DNABERT_SPECIALS) + i for i, kmer in enumerate(kmers(self.k))}
+
+    def _framed(self, tokens: list[T], first: T, last: T) -> list[T]:
+        piece = self.piece or len(tokens) + 1
+        cuts = range(0, len(tokens) + 1, piece)
+        return [token for cut in cuts for token in (first, *tokens[cut : cut + piece], last)]
+
+
+@dataclass(frozen=True)
+class BytePairs:
+    """DNABERT-2's, GENA-LM's and GROVER's tokens, by the `tokenizers` library from their tokenizer.json."""
+
+    file: Path
+    left: bool = False
+
+    def encode(self, sequence: str) -> Tokens:
+        """Ids and offsets as the library reports them, [CLS] in front and [SEP] behind."""
+        encoded = self._library.encode(sequence)
+        return _tokens(encoded.ids, encoded.offsets)
+
+    @cached_property
+    def pad(self) -> int:
+        """Id of [PAD]."""
+        return self._id("[PAD]")
+
+    @cached_property
+    def mask(self) -> int:
+        """Id of [MASK]."""
+        return self._id("[MASK]")
+
+    @cached_property
+    def specials(self) -> frozenset[int]:
+        """Ids of [CLS], [SEP], [PAD], [MASK]."""
+        return frozenset(self._id(name) for name in ("[CLS]", "[SEP]", "[PAD]", "[MASK]"))
+
+    def _id(self, name: str) -> int:
+        token = self._library.token_to_id(name)
+        if token is None:
+            raise AdapterError(f"{self.file} has no token {name}; a tokenizer of this family has one.")
+        return int(token)
+
+    @cached_property
+    def _library(self) -> Any:
+        try:
+            from tokenizers import Tokenizer as Library
+        except ImportError:
+            raise AdapterError(
+                f"{self.file} is read by the tokenizers library: pip install tokenizers."
+            ) from None
+        content = self.file.read_bytes()
+        return Library.from_str((gzip.decompress(content) if self.file.suffix == ".gz" else content).decode())
+
+
+def padded(rows: Sequence[Tokens], pad: int, *, left: bool) -> tuple[Ints, Ints]:
+    """Ids and attention mask (n, longest), 1 where a token is.
+
+    >>> ids, mask = padded([GPN.encode("AC"), GPN.encode("G")], GPN.pad, left=False)
+    >>> ids.tolist(), mask.tolist()
+    ([[3, 4], [5, 0]], [[1, 1], [1, 0]])
+    """
+    longest = max((len(row.ids) for row in rows), default=0)
+    ids = np.full((len(rows), longest), pad, dtype=np.int64)
+    mask = np.zeros_like(ids)
+    for i, row in enumerate(rows):
+        where = slice(longest - len(row.ids), None) if left else slice(len(row.ids))
+        ids[i, where], mask[i, where] = row.ids, 1
+    return ids, mask
+
+
+def kmers(k: int) -> list[str]:
+    """All k-mers in the order of the vocabularies.
+
+    >>> kmers(2)[:5]
+    ['AA', 'AT', 'AC', 'AG', 'TA']
+    """
+    return ["".join(letters) for letters in product(ORDER, repeat=k)]
+
+
+def _tokens(ids: Iterable[int], spans: Iterable[tuple[int, int]]) -> Tokens:
+    spanned = np.array(list(spans), dtype=np.int64).reshape(-1, 2)
+    return Tokens(np.array(list(ids), dtype=np.int64), spanned)

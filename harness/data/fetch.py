@@ -1,0 +1,78 @@
+"""Getting a suite's files before going where there is no network."""
+
+from dataclasses import dataclass
+
+from dnabench.harness.errors import DataError, Unavailable
+from dnabench.harness.types import FileFacts, Progress, Suite, Task
+
+from .identity import identify
+from .load import read_file
+from .sources import DataOptions, Found, find_local, locate
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """One file of a task: where it is now, what it was proved to be, or why it is not here."""
+
+    task: str
+    file: str
+    origin: str = ""
+    identity: str = ""
+    """As in SplitFacts; empty for a file that holds no rows (a genome)."""
+    new: bool = False
+    """True where it was downloaded by this call."""
+    problem: str = ""
+    """One sentence; empty where the file is here and is the right one."""
+
+
+def fetch_suite(suite: Suite, options: DataOptions, progress: Progress) -> list[Fetched]:
+    """Every file of every task of a suite, downloaded where it is not on this machine, and checked.
+
+    Nothing is raised for a file that cannot be had: its entry says why.
+    """
+    return [got for task in suite.tasks for got in fetch_task(task, options, progress)]
+
+
+def fetch_task(task: Task, options: DataOptions, progress: Progress) -> list[Fetched]:
+    """The files of one task; `progress` is told each file as it is done."""
+    done = []
+    for split, known in _files(task).items():
+        got = _fetch_file(task, split, known, options)
+        news = got.problem or ("downloaded, " if got.new else "here, ") + (got.identity or "not checked")
+        progress(f"{task.name} {got.file}: {news}")
+        done.append(got)
+    return done
+
+
+def _files(task: Task) -> dict[str, FileFacts]:
+    """Files by split; a part of the file `all` is no file of its own."""
+    files = dict(task.source.files)
+    if "all" in files:
+        files = {"all": files["all"]}
+    genome = task.source.options.get("genome")
+    return files | ({"genome": FileFacts(genome)} if isinstance(genome, str) else {})
+
+
+def _fetch_file(task: Task, split: str, known: FileFacts, options: DataOptions) -> Fetched:
+    try:
+        here = find_local(task, known, options)
+        found = here or locate(task, known, options)
+        if split == "genome":
+            return Fetched(task.name, known.path, found.origin, new=here is None)
+        try:
+            identity = _identity(task, split, found, options)
+        except DataError:
+            if here is None or not found.origin.startswith("hub:"):
+                raise
+            # A download of ours that went bad on this disk is the one thing that may be replaced unasked.
+            found.path.unlink()
+            here, found = None, locate(task, known, options)
+            identity = _identity(task, split, found, options)
+        return Fetched(task.name, known.path, found.origin, identity, new=here is None)
+    except (Unavailable, DataError) as problem:
+        return Fetched(task.name, known.path, problem=str(problem))
+
+
+def _identity(task: Task, split: str, found: Found, options: DataOptions) -> str:
+    known = task.source.files[split]
+    return identify(read_file(task, split, known, found, options), known).identity

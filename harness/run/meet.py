@@ -1,0 +1,113 @@
+"""What is the same for all models on a task: its rows, its folds, and the test rows that stand in train."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..audit.duplicates import audit_splits, duplicate_rows
+from ..data.fingerprint import content_keys
+from ..data.folds import fold_splits
+from ..data.load import DataOptions, load_splits
+from ..protocols import TrainRows
+from ..types import Inputs, Splits, Task
+from .plan import data_key
+
+
+@dataclass(frozen=True)
+class Fold:
+    """What a protocol gets of one fold: rows to learn from and unlabelled test rows."""
+
+    rows: TrainRows
+    test: Inputs
+    places: NDArray[np.int64]
+    """Where the test rows stand among all test rows."""
+
+
+@dataclass(frozen=True)
+class Met:
+    """A task whose rows are here, audited."""
+
+    task: Task
+    splits: Splits
+    folds: tuple[Fold, ...]
+    """One for fixed splits."""
+    keys: NDArray[np.uint64]
+    in_train: NDArray[np.uint8]
+    """Per test row: 1 where its sequence is in train, 2 its reverse complement, 3 both, else 0."""
+    audit: Mapping[str, int]
+    seconds: Mapping[str, float]
+
+    @property
+    def stream(self) -> str:
+        """Key of the task's stream of resamples, the same for every model."""
+        return self.splits.facts["test"].fingerprint
+
+    @property
+    def data(self) -> dict[str, str]:
+        return data_key(self.splits)
+
+
+def meet(task: Task, options: DataOptions) -> Met:
+    """Load and audit a task once for all models.
+
+    Raises what loading raises: Unavailable, ChecksumError, DataError.
+    """
+    start = perf_counter()
+    splits = load_splits(task, options)
+    loaded = perf_counter()
+    folds = _folds(task, splits)
+    in_train = _in_train(folds, len(splits.test))
+    audit = audit_splits(splits, both_strands=not task.strand_matters) | _leaks(in_train)
+    seconds = {"load": loaded - start, "audit": perf_counter() - loaded}
+    return Met(task, splits, folds, content_keys(splits.test.inputs), in_train, audit, seconds)
+
+
+def task_facts(met: Met) -> dict[str, Any]:
+    """What a record says of its task's rows: counts, identities, letters; nothing that differs between machines."""
+    splits = {name: asdict(facts) for name, facts in met.splits.facts.items()}
+    for facts in splits.values():
+        del facts["origin"]
+    parts = (met.splits.train, met.splits.dev, met.splits.test)
+    rows = {name: len(part) for name, part in zip(("train", "dev", "test"), parts, strict=True)}
+    return {"splits": splits, "rows": rows, "folds": len(met.folds)}
+
+
+def _folds(task: Task, splits: Splits) -> tuple[Fold, ...]:
+    test = splits.test.inputs
+    if task.split_rule.kind != "kfold":
+        return (Fold(TrainRows(splits.train, splits.dev), test, np.arange(len(test))),)
+    cuts = fold_splits(splits.test, task.split_rule)
+    return tuple(Fold(TrainRows(train, dev), _rows(test, places), places) for train, dev, places in cuts)
+
+
+def _rows(inputs: Inputs, places: NDArray[np.int64]) -> Inputs:
+    pick = places.tolist()
+    seconds = [inputs.seconds[i] for i in pick] if len(inputs.seconds) else ()
+    return Inputs([inputs.sequences[i] for i in pick], seconds)
+
+
+def _in_train(folds: tuple[Fold, ...], rows: int) -> NDArray[np.uint8]:
+    found = np.zeros(rows, np.uint8)
+    for fold in folds:
+        twins = duplicate_rows(fold.test, fold.rows.train.inputs)
+        found[fold.places] = twins.exact + 2 * twins.reverse_complement.astype(np.uint8)
+    return found
+
+
+def _leaks(in_train: NDArray[np.uint8]) -> dict[str, int]:
+    """Over all folds, which `audit_splits` alone cannot see.
+
+    >>> _leaks(np.array([0, 1, 3, 2], np.uint8))["test_in_train"]
+    3
+    """
+    return {
+        "test_in_train": int((in_train > 0).sum()),
+        "test_in_train_exact": int((in_train & 1 > 0).sum()),
+        "test_in_train_reverse_complement": int((in_train & 2 > 0).sum()),
+    }

@@ -1,0 +1,206 @@
+"""A cell's record: replicates in, scores with intervals and checks out.
+
+`with_replicate` is a function of what is stored and one new replicate, so that a run that was killed and resumed
+ends with the same scores as an undisturbed one. Only `cost` and `provenance` hold what may differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from ..data.load import DataOptions
+from ..errors import DnabenchError
+from ..protocols import PROTOCOLS
+from ..stats.intervals import score_predictions
+from ..types import Labels, Predictions, RunRecord, Score, Status
+from .cost import total_cost
+from .meet import Met, task_facts
+from .plan import Cell, cell_key
+from .provenance import cell_facts, replicate_facts
+from .record_json import plain
+from .replicate import Replicate
+from .store import Pair
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Where data are looked for, and what is said of this run in the provenance of its records."""
+
+    data: DataOptions
+    command: str = ""
+
+
+def with_replicate(present: Pair | None, cell: Cell, met: Met, new: Replicate, host: Mapping[str, Any]) -> Pair:
+    """The pair that is stored plus one replicate, scored anew; a pair of another key is replaced."""
+    key = plain(cell_key(cell, met.data))
+    kept = present if present and present[1] is not None and present[0].key == key else None
+    start = perf_counter()
+    predictions = _joined(kept[1] if kept else None, met, new)
+    scores = _scores(met, predictions)
+    record = RunRecord(
+        status="ok" if cell.limit is None else "partial",
+        key=key,
+        model=model_facts(cell),
+        task=cell_task_facts(cell) | task_facts(met),
+        protocol=protocol_facts(cell),
+        scores=scores,
+        replicates=_accounts(kept[0] if kept else None, new),
+    )
+    record = replace(record, checks=_checks(met, predictions, record))
+    seconds = {**met.seconds, "score": perf_counter() - start}
+    return _with_account(record, kept[0] if kept else None, met, new, (host, seconds)), predictions
+
+
+def failure(cell: Cell, status: Status, sentence: str, data: Mapping[str, str]) -> RunRecord:
+    """The record of a cell that gave no numbers, with the reason; `data` is empty where the data are not here."""
+    return RunRecord(
+        status=status,
+        key=plain(cell_key(cell, data)),
+        model=model_facts(cell),
+        task=cell_task_facts(cell),
+        protocol=protocol_facts(cell),
+        error=sentence,
+    )
+
+
+def error_text(problem: Exception) -> str:
+    """What went wrong: a DnabenchError's own sentence, else the type, the text and the innermost calls.
+
+    >>> error_text(DnabenchError("no such file"))
+    'no such file'
+    """
+    if isinstance(problem, DnabenchError):
+        return str(problem)
+    calls = []
+    trace = problem.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        calls.append(f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno} {code.co_name}")
+        trace = trace.tb_next
+    where = " < ".join(reversed(calls[-4:]))
+    return f"{type(problem).__name__}: {problem}" + (f" (at {where})" if where else "")
+
+
+def model_facts(cell: Cell) -> dict[str, Any]:
+    """The model as it is recorded: all that it says of itself, and its id."""
+    facts: dict[str, Any] = plain(asdict(cell.model.info))
+    return facts | {"id": cell.id7}
+
+
+def protocol_facts(cell: Cell) -> dict[str, Any]:
+    """The protocol as it is recorded: name, version, recipe, whole configuration, and its id."""
+    spec = PROTOCOLS.get(cell.protocol)
+    return {
+        "name": cell.protocol,
+        "version": spec.version if spec else None,
+        "recipe": cell.recipe,
+        "config": plain(cell.config),
+        "limit": cell.limit,
+        "id": cell.config7 if spec else "",
+    }
+
+
+def cell_task_facts(cell: Cell) -> dict[str, Any]:
+    """The task as it is recorded: enough to score and compare the predictions without the task file."""
+    task = cell.task
+    return {
+        "name": task.name,
+        "version": task.version,
+        "title": task.title,
+        "inputs": task.inputs,
+        "target": plain(task.target),
+        "metric": task.metric,
+        "metrics": list(task.all_metrics),
+        "dependence": plain(task.dependence),
+        "split_rule": plain(task.split_rule),
+    }
+
+
+def _joined(kept: Predictions | None, met: Met, new: Replicate) -> Predictions:
+    """Predictions of all replicates, in the order of their seeds; a seed that is there already is replaced."""
+    by_seed = {new.seed: new.outputs}
+    if kept is not None:
+        there = zip(kept.replicates, kept.outputs, strict=True)
+        by_seed = {int(name.split()[-1]): outputs for name, outputs in there} | by_seed
+    seeds = sorted(by_seed)
+    columns: dict[str, Labels] = {**met.splits.test.columns, "in_train": met.in_train}
+    return Predictions(
+        task=met.task.name,
+        kind=new.kind,
+        keys=met.keys,
+        truth=met.splits.test.labels,
+        outputs=np.stack([by_seed[seed] for seed in seeds]),
+        replicates=tuple(f"seed {seed}" for seed in seeds),
+        columns=columns,
+    )
+
+
+def _scores(met: Met, predictions: Predictions) -> dict[str, Score]:
+    task = met.task
+    return score_predictions(predictions, task.target, task.all_metrics, task.dependence, met.stream)
+
+
+def _accounts(kept: RunRecord | None, new: Replicate) -> tuple[Mapping[str, Any], ...]:
+    account = {
+        "name": new.name,
+        "seed": new.seed,
+        "chosen": plain(new.chosen),
+        "bases_seen": round(new.bases_seen, 6),
+    }
+    others = [one for one in (kept.replicates if kept else ()) if one["seed"] != new.seed]
+    return tuple(sorted((*others, account), key=lambda one: int(one["seed"])))
+
+
+def _checks(met: Met, predictions: Predictions, record: RunRecord) -> dict[str, Any]:
+    """Bases seen, odd letters, rows that stand twice, and the scores without the test rows that stand in train."""
+    audit = dict(met.audit)
+    leaked, exact = audit.pop("test_in_train"), audit.pop("test_in_train_exact")
+    duplicates = {
+        "test_rows_in_train": leaked,
+        "exact": exact,
+        "reverse_complement": audit.pop("test_in_train_reverse_complement"),
+        "share": round(leaked / max(1, len(met.in_train)), 6),
+    }
+    checks: dict[str, Any] = {
+        "bases_seen": min(one["bases_seen"] for one in record.replicates),
+        "non_acgt": {name: facts.non_acgt for name, facts in met.splits.facts.items()},
+        "duplicates": duplicates,
+        "rows": audit,
+    }
+    if 0 < leaked < len(met.in_train):
+        without = _scores(met, _rows(predictions, met.in_train == 0))
+        checks["scores_without_duplicates"] = plain(without)
+    return checks
+
+
+def _rows(predictions: Predictions, keep: Labels) -> Predictions:
+    return replace(
+        predictions,
+        keys=predictions.keys[keep],
+        truth=predictions.truth[keep],
+        outputs=predictions.outputs[:, keep],
+        columns={name: column[keep] for name, column in predictions.columns.items()},
+    )
+
+
+def _with_account(
+    record: RunRecord,
+    kept: RunRecord | None,
+    met: Met,
+    new: Replicate,
+    run: tuple[Mapping[str, Any], Mapping[str, float]],
+) -> RunRecord:
+    """The record with what may differ between two runs of the same thing: cost and provenance."""
+    host, seconds = run
+    costs, origins = {}, {}
+    if kept:
+        costs, origins = dict(kept.cost["replicates"]), dict(kept.provenance["replicates"])
+    costs[new.name], origins[new.name] = dict(new.cost), replicate_facts(host)
+    seeds = [int(one["seed"]) for one in record.replicates]
+    provenance = cell_facts(host, met.splits.facts, seeds) | {"replicates": origins}
+    return replace(record, cost=total_cost(costs, seconds), provenance=provenance)

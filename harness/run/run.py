@@ -1,0 +1,126 @@
+"""Run what a plan says is missing: task by task, one record at a time, whatever happens to single cells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from ..errors import Unavailable
+from ..types import Predictions, RunRecord, Status
+from . import store
+from .meet import Met, meet
+from .plan import Cell, Planned
+from .provenance import host_facts, utc
+from .record import RunOptions, error_text, failure, with_replicate
+from .record_json import settled, steady
+from .replicate import Replicate, run_replicate
+from .store import Pair
+
+__all__ = ["Outcome", "RunOptions", "run_plan"]
+
+Host = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one planned cell: its record, and where it lies (None where it is kept in memory only)."""
+
+    planned: Planned
+    record: RunRecord
+    path: Path | None = None
+
+
+def run_plan(plan: Sequence[Planned], options: RunOptions) -> Iterator[Outcome]:
+    """Each cell of the plan in turn, finished cells at once, with its record written before it is yielded.
+
+    A task is loaded and audited once for all models. A cell that fails becomes a record with the status `failed`
+    or `unavailable` and the run goes on; an interrupt ends it with every finished replicate already on disk.
+    """
+    host = host_facts(options.command)
+    for _, group in groupby(plan, key=lambda one: (one.cell.task.name, one.cell.limit)):
+        yield from _run_task(list(group), options, host)
+
+
+def _run_task(plan: Sequence[Planned], options: RunOptions, host: Host) -> Iterator[Outcome]:
+    met: Met | Exception | None = None
+    for one in plan:
+        if one.state == "done" and one.record is not None:
+            yield Outcome(one, one.record, one.path)
+        elif one.state == "not_applicable":
+            yield Outcome(one, settled(failure(one.cell, "not_applicable", one.reason, {})))
+        else:
+            met = met if met is not None else _meet(one.cell, options)
+            yield _run_cell(one, met, host)
+
+
+def _meet(cell: Cell, options: RunOptions) -> Met | Exception:
+    """The task, or why it could not be met: that belongs into the record of each of its cells."""
+    try:
+        return meet(cell.task, replace(options.data, limit=cell.limit))
+    except Exception as problem:
+        return problem
+
+
+def _run_cell(one: Planned, met: Met | Exception, host: Host) -> Outcome:
+    if isinstance(met, Exception):
+        return _failed(one, met, {}, host)
+    try:
+        return _replicates(one, met, host)
+    except Exception as problem:
+        return _failed(one, problem, met.data, host)
+
+
+def _replicates(one: Planned, met: Met, host: Host) -> Outcome:
+    """Every missing seed, each saved as soon as it is finished, so that a kill loses at most one."""
+    pair: Pair | None = None
+    record: RunRecord | None = None
+    for seed in one.missing:
+        new = run_replicate(one.cell, met, seed)
+        add = partial(_add, one, met, new, host)
+        if one.path is None:
+            pair = add(pair)
+        else:
+            record = store.update(one.path, add)
+    if pair is not None:
+        record = settled(replace(pair[0], outputs=partial(_held, pair)))
+    assert record is not None, "a cell that is not done misses at least one seed"
+    return Outcome(one, record, one.path)
+
+
+def _add(one: Planned, met: Met, new: Replicate, host: Host, present: Pair | None) -> Pair:
+    """What is stored plus one replicate; where all is to be made afresh, what is stored ends with the first."""
+    if one.afresh and new.seed == one.missing[0]:
+        present = None
+    return with_replicate(present, one.cell, met, new, host)
+
+
+def _held(pair: Pair) -> Predictions:
+    predictions = pair[1]
+    assert predictions is not None, "with_replicate always gives predictions"
+    return predictions
+
+
+def _failed(one: Planned, problem: Exception, data: dict[str, str], host: Host) -> Outcome:
+    status: Status = "unavailable" if isinstance(problem, Unavailable) else "failed"
+    record = failure(one.cell, status, error_text(problem), data)
+    record = settled(replace(record, provenance={**host, "utc": utc()}))
+    if one.path is not None:
+        store.update(one.path, partial(_unless_better, record))
+    return Outcome(one, record, one.path)
+
+
+def _unless_better(new: RunRecord, present: Pair | None) -> Pair | None:
+    """A record without numbers never takes the place of numbers that still hold, nor of its own twin.
+
+    Where the data or an extra are not here, nobody can say that the old numbers do not hold.
+    """
+    if present is None:
+        return new, None
+    old = present[0]
+    scored = old.status in ("ok", "partial")
+    holds = new.status == "unavailable" or old.key == new.key
+    return None if (scored and holds) or steady(old) == steady(new) else (new, None)

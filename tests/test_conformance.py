@@ -1,0 +1,105 @@
+"""Ports load the reference's weights under their own names and say what the reference says."""
+
+import os
+import sys
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+if find_spec("torch") is None:
+    pytest.skip("needs torch: pip install 'dnabench[torch]'", allow_module_level=True)
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).parent))
+from conformance_folders import ANSWERS, IDLE, INPUTS, LEFT_OUT, VARIABLE, Folder, answers_of, folders
+from safetensors.torch import load_file
+
+from dnabench.adapters.ports.registry import PORTS, build, load_weights
+from dnabench.harness.errors import AdapterError
+
+FOLDERS = folders()
+SERVED = [folder for folder in FOLDERS if folder.family is not None]
+
+if not SERVED:
+    where = os.environ.get(VARIABLE)
+    pytest.skip(f"no conformance folders in {where!r}" if where else f"{VARIABLE} is not set", allow_module_level=True)
+
+
+def each_case() -> list[Any]:
+    return [
+        pytest.param(folder, case, id=f"{folder.path.name}-{case['name']}")
+        for folder in SERVED
+        for case in folder.cases["cases"]
+    ]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Any:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with torch.inference_mode():
+        yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(("folder", "case"), each_case())
+def test_a_port_says_what_the_reference_says(folder: Folder, case: Mapping[str, Any]) -> None:
+    arrays = folder.arrays(case)
+    answers = answers_of(folder, folder.network(), case)
+    assert answers, "nothing was compared"
+    known = INPUTS | set(LEFT_OUT.get(str(folder.family), {})) | set(answers)
+    assert {name for name in arrays if not {name, name.partition(".")[0]} & known} == set(), "never compared"
+    for name, found in answers.items():
+        if name in arrays:
+            atol, rtol = folder.tolerance(name)
+            keep = compared(case, arrays, found)
+            np.testing.assert_allclose(
+                found.numpy()[keep], arrays[name].numpy()[keep], atol=atol, rtol=rtol, err_msg=name
+            )
+
+
+@pytest.mark.parametrize("folder", SERVED, ids=lambda f: f.path.name)
+def test_every_stored_tensor_moves_the_answers(folder: Folder) -> None:
+    case = folder.cases["cases"][0]
+    weights = load_file(folder.path / "weights.safetensors")
+    learnt = [name for name, tensor in weights.items() if tensor.is_floating_point()]
+    network = folder.network()
+    before = answers_of(folder, network, case)
+    idle = IDLE.get(str(folder.family), set())
+    for name in learnt:
+        load_weights(network, {**weights, name: weights[name] + 0.5})
+        after = answers_of(folder, network, case)
+        moved = any(not torch.equal(after[key], before[key]) for key in before if key in after)
+        assert moved or any(part in name for part in idle), f"{name} has no effect"
+
+
+@pytest.mark.parametrize("folder", SERVED, ids=lambda f: f.path.name)
+def test_a_missing_or_misshapen_tensor_is_named(folder: Folder) -> None:
+    weights = load_file(folder.path / "weights.safetensors")
+    name = next(n for n in sorted(weights) if weights[n].is_floating_point() and weights[n].ndim > 1)
+    with pytest.raises(AdapterError, match=name.replace(".", r"\.")):
+        build(folder.config, {n: t for n, t in weights.items() if n != name})
+    with pytest.raises(AdapterError, match=name.replace(".", r"\.")):
+        build(folder.config, {**weights, name: weights[name][:, :-1]})
+
+
+def test_every_port_has_an_answer_for_its_folder() -> None:
+    assert set(PORTS) == set(ANSWERS)
+
+
+def test_a_configuration_without_a_port_is_refused_by_name() -> None:
+    with pytest.raises(AdapterError, match="no port for model_type 'unheard-of'"):
+        build({"model_type": "unheard-of"})
+
+
+def compared(case: Mapping[str, Any], arrays: Mapping[str, Any], found: Any) -> Any:
+    """Where two arrays must agree: everywhere, or where the attention mask is 1 if the case says so."""
+    if not str(case.get("compare_where", "")).startswith("attention_mask == 1") or found.ndim < 3:
+        return ...
+    mask = arrays["attention_mask"].numpy().astype(bool)
+    return mask if found.shape[:2] == mask.shape else ...

@@ -1,0 +1,305 @@
+"""Batches hold every row once, seeds repeat, a full memory halves the budget, nothing global stays changed."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import pytest
+
+if find_spec("torch") is None:
+    pytest.skip("needs torch: pip install 'dnabench[torch]'", allow_module_level=True)
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dnabench.harness.engine.batches import in_batches, shuffled_batches, token_batches
+from dnabench.harness.engine.devices import choose_device, reproducible
+from dnabench.harness.engine.recipe import Recipe, read_recipe
+from dnabench.harness.engine.targets import collapsed, objective_of
+from dnabench.harness.engine.training import Exam, Lesson, Network, Trained, train
+from dnabench.harness.errors import AdapterError, RequestError, Unavailable
+from dnabench.harness.types import Target
+
+CPU = torch.device("cpu")
+TWO = Target("class", ("0", "1"))
+LENGTHS = st.lists(st.integers(1, 50), max_size=60)
+
+
+@given(lengths=LENGTHS, budget=st.integers(1, 300))
+def test_token_batches_hold_every_row_once_and_keep_the_budget(lengths: list[int], budget: int) -> None:
+    batches = token_batches(lengths, budget)
+    assert sorted(int(i) for batch in batches for i in batch) == list(range(len(lengths)))
+    padded = [max(lengths[i] for i in batch) * len(batch) for batch in batches]
+    assert all(size <= budget or len(batch) == 1 for size, batch in zip(padded, batches, strict=True))
+    longest = [max(lengths[i] for i in batch) for batch in batches]
+    assert longest == sorted(longest, reverse=True)
+
+
+@given(lengths=LENGTHS, rows=st.integers(1, 9), seed=st.integers(0, 5))
+def test_training_batches_hold_every_row_once_and_repeat(lengths: list[int], rows: int, seed: int) -> None:
+    sizes = np.array(lengths, np.int64)
+    batches, again = (shuffled_batches(sizes, rows, np.random.default_rng(seed)) for _ in range(2))
+    assert sorted(int(i) for batch in batches for i in batch) == list(range(len(lengths)))
+    assert all(len(batch) <= rows for batch in batches)
+    assert all((a == b).all() for a, b in zip(batches, again, strict=True))
+
+
+@given(lengths=LENGTHS, budget=st.integers(1, 300))
+def test_results_come_back_in_input_order(lengths: list[int], budget: int) -> None:
+    sequences = ["A" * n for n in lengths]
+    found = in_batches(lambda batch: np.array([[len(s)] for s in batch]), sequences, budget)
+    assert found.ravel().tolist() == lengths
+
+
+def test_a_full_memory_halves_the_budget_and_loses_no_row() -> None:
+    sequences = ["A" * n for n in (5, 9, 3, 8, 2, 7, 9, 1)]
+    sizes: list[int] = []
+
+    def greedy(batch: list[str]) -> Any:
+        sizes.append(len(batch) * max(map(len, batch)))
+        if sizes[-1] > 20:
+            raise torch.cuda.OutOfMemoryError
+        return np.array([[len(s)] for s in batch])
+
+    found = in_batches(greedy, sequences, 1000)
+    assert found.ravel().tolist() == [len(s) for s in sequences]
+    failed = [size for size in sizes if size > 20]
+    assert failed == [72, 36], "each failure halves what the batch took"
+
+
+def test_a_row_that_never_fits_is_unavailable_in_one_sentence() -> None:
+    def full(batch: list[str]) -> Any:
+        raise torch.cuda.OutOfMemoryError
+
+    with pytest.raises(Unavailable, match="a single row of 3 tokens does not fit"):
+        in_batches(full, ["ACG", "A"], 100)
+
+
+def test_any_other_error_is_not_swallowed() -> None:
+    def broken(batch: list[str]) -> Any:
+        raise ValueError("a bug")
+
+    with pytest.raises(ValueError, match="a bug"):
+        in_batches(broken, ["ACG"], 100)
+
+
+def global_state() -> tuple[Any, ...]:
+    return (
+        torch.get_rng_state().tolist(),
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+        torch.get_num_threads(),
+        torch.backends.cudnn.benchmark,
+        torch.get_float32_matmul_precision(),
+        np.random.get_state()[1].tolist(),
+    )
+
+
+def test_a_reproducible_stretch_leaves_no_trace_even_when_it_fails() -> None:
+    torch.set_num_threads(2)
+    before = global_state()
+    draws = []
+    for _ in range(2):
+        with suppress(KeyError), reproducible(7, CPU):
+            draws.append(torch.rand(3).tolist())
+            assert torch.are_deterministic_algorithms_enabled()
+            assert torch.get_num_threads() == 1
+            raise KeyError
+    assert draws[0] == draws[1]
+    assert global_state() == before
+
+
+def test_a_missing_accelerator_is_said() -> None:
+    assert choose_device("cpu") == CPU
+    if not torch.cuda.is_available():
+        assert choose_device("auto") == CPU
+        with pytest.raises(Unavailable, match="device=cpu"):
+            choose_device("cuda")
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"learning_rat": 1}, "Did you mean 'learning_rate'"),
+        ({"learning_rate": "fast"}, "must be a number"),
+        ({"learning_rate": float("nan")}, "must be a number"),
+        ({"epochs": 0}, "too small"),
+        ({"epochs": 1.5}, "whole number"),
+        ({"schedule": "stairs"}, "constant, linear, cosine"),
+        ({"both_strands": 1}, "true or false"),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence(config: dict[str, Any], message: str) -> None:
+    with pytest.raises(RequestError, match=message):
+        read_recipe(config)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "linear", "cosine"])
+def test_every_schedule_warms_up_and_ends_where_it_should(schedule: Any) -> None:
+    recipe = Recipe(learning_rate=2.0, warmup_steps=4, schedule=schedule)
+    rates = [recipe.rate(step, 24) for step in range(24)]
+    assert rates[:4] == [0.5, 1.0, 1.5, 2.0]
+    assert rates[4] == 2.0
+    assert rates[4:] == sorted(rates[4:], reverse=True)
+    assert rates[-1] == 2.0 if schedule == "constant" else 0 <= rates[-1] < 0.2
+    assert recipe.rate(24, 24) == pytest.approx(2.0 if schedule == "constant" else 0.0)
+
+
+@pytest.mark.parametrize("kind", ["class", "multilabel", "value"])
+def test_losses_and_outputs_are_those_of_the_textbook(kind: Any) -> None:
+    draw = np.random.default_rng(0)
+    raw = draw.normal(size=(6, 1 if kind == "value" else 3)).astype(np.float32)
+    target = Target(kind, () if kind == "value" else ("a", "b", "c"))
+    labels = {
+        "class": np.array([0, 1, 2, 2, 1, 0]),
+        "multilabel": draw.integers(0, 2, (6, 3)).astype(np.int8),
+        "value": draw.normal(3.0, 2.0, 6),
+    }[kind]
+    objective = objective_of(target, labels)
+    outputs = objective.outputs(raw).astype(np.float64)
+    loss = float(objective.loss(torch.from_numpy(raw), objective.labels(labels)))
+    if kind == "class":
+        assert np.allclose(outputs.sum(1), 1)
+        expected = -np.log(outputs[np.arange(6), labels]).mean()
+    elif kind == "multilabel":
+        expected = -np.where(labels == 1, np.log(outputs), np.log(1 - outputs)).mean()
+    else:
+        expected = ((outputs[:, 0] - labels) ** 2).mean() / labels.var()
+    assert loss == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_sure_network_keeps_the_order_of_its_rows() -> None:
+    raw = np.array([[0.0, 40.0], [0.0, 60.0], [60.0, 0.0]], np.float32)
+    outputs = objective_of(TWO, np.array([0, 1])).outputs(raw)
+    assert outputs.dtype == np.float32
+    assert 0 < outputs[1, 0] < outputs[0, 0] < outputs[2, 0] == 1.0
+
+
+def test_a_shape_that_would_broadcast_to_a_wrong_loss_is_refused() -> None:
+    objective = objective_of(Target("value"), np.arange(4.0))
+    with pytest.raises(AdapterError, match=r"shape \(4,\); expected \(4, 1\)"):
+        objective.loss(torch.zeros(4), objective.labels(np.arange(4.0)))
+
+
+def test_a_collapsed_network_is_recognised() -> None:
+    assert collapsed(np.array([[0.6, 0.4], [0.9, 0.1]]), TWO)
+    assert not collapsed(np.array([[0.6, 0.4], [0.1, 0.9]]), TWO)
+    assert collapsed(np.full((5, 1), 3.0), Target("value"))
+    assert not collapsed(np.array([[3.0], [3.1]]), Target("value"))
+    assert collapsed(np.full((5, 2), 0.2), Target("multilabel", ("a", "b")))
+
+
+class Counter(torch.nn.Module):
+    """A linear model on the share of each base, with dropout so that torch's own draws matter."""
+
+    def __init__(self, passes: list[int] | None = None, room: int = 10**9) -> None:
+        super().__init__()
+        self.dense = torch.nn.Linear(4, 2)
+        self.dropout = torch.nn.Dropout(0.1)
+        self.passes, self.room = passes if passes is not None else [], room
+
+    def forward(self, shares: Any) -> Any:
+        self.passes.append(len(shares))
+        if len(shares) > self.room:
+            raise torch.cuda.OutOfMemoryError
+        return self.dense(self.dropout(shares))
+
+
+def shares(sequences: Sequence[str]) -> dict[str, Any]:
+    return {"shares": torch.tensor([[s.count(base) / len(s) for base in "ACGT"] for s in sequences])}
+
+
+@pytest.fixture
+def lesson() -> Lesson:
+    draw = np.random.default_rng(1)
+    sequences = ["".join(row) for row in draw.choice(list("ACGT"), (64, 12))]
+    objective = objective_of(TWO, np.array([0, 1]))
+    labels = np.array([s.count("G") > s.count("A") for s in sequences], np.int64)
+    return Lesson(sequences, objective.labels(labels), objective.loss)
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> Iterator[None]:
+    with reproducible(0, CPU):
+        yield
+
+
+def learn(lesson: Lesson, module: Any, exam: Exam | None = None, **settings: Any) -> Trained:
+    recipe = Recipe(**{"device": "cpu", "batch_size": 16, "epochs": 8, "warmup_steps": 2} | settings)
+    return train(Network(module, shares), lesson, exam, recipe, 0)
+
+
+def test_training_learns_and_its_losses_fall(lesson: Lesson) -> None:
+    trained = learn(lesson, Counter(), epochs=60, learning_rate=0.1)
+    assert trained.epoch == 60
+    assert trained.losses[-1] < 0.45 < trained.losses[0]
+    said = trained.raw(lesson.sequences).argmax(1)
+    assert (said == lesson.labels.numpy()).mean() > 0.9
+
+
+def test_the_best_epoch_is_kept_and_patience_ends_the_training(lesson: Lesson) -> None:
+    ranks = iter([(0.1,), (0.5,), (0.4,), (0.5,), (0.3,), (0.9,)])
+    seen: list[Any] = []
+
+    def judge(raw: Any) -> tuple[float, ...]:
+        seen.append(raw)
+        return next(ranks)
+
+    trained = learn(lesson, Counter(), Exam(lesson.sequences, judge), patience=3)
+    assert trained.epoch == 2, "the first of equals"
+    assert trained.curve == [(0.1,), (0.5,), (0.4,), (0.5,), (0.3,)]
+    assert np.array_equal(trained.raw(lesson.sequences), seen[1])
+    assert not np.array_equal(seen[1], seen[-1])
+
+
+def test_a_batch_in_several_passes_has_the_same_gradient(lesson: Lesson) -> None:
+    results = []
+    for budget in (10**6, 12 * 5):
+        with reproducible(3, CPU):
+            module = Counter()
+        module.dropout.p = 0.0
+        results.append(learn(lesson, module, tokens_per_pass=budget, epochs=3))
+    assert max(results[0].network.module.passes) == 16
+    assert max(results[1].network.module.passes) == 5
+    first, second = (trained.raw(lesson.sequences) for trained in results)
+    assert np.allclose(first, second, atol=1e-5)
+
+
+def test_training_goes_on_in_smaller_passes_when_the_memory_is_full(lesson: Lesson) -> None:
+    module = Counter(room=6)
+    trained = learn(lesson, module, epochs=2)
+    assert module.passes[:2] == [16, 8], "16 rows, then half, until 6 fit"
+    assert trained.recipe.tokens_per_pass == 12 * 4
+    assert len(trained.losses) == 2
+    with pytest.raises(Unavailable, match="single row"):
+        learn(lesson, Counter(room=0))
+
+
+def test_a_loss_that_is_not_a_number_stops_with_the_reason(lesson: Lesson) -> None:
+    def judge(raw: Any) -> tuple[float, ...]:
+        return (float(np.isfinite(raw).all()),)
+
+    broken = Lesson(lesson.sequences, lesson.labels, lambda raw, labels: lesson.loss(raw, labels) * np.nan)
+    with pytest.raises(AdapterError, match=r"in epoch 1: lower learning_rate \(now 0.004\)"):
+        learn(broken, Counter())
+    calls = iter(range(10**6))
+    late = Lesson(
+        lesson.sequences,
+        lesson.labels,
+        lambda raw, labels: lesson.loss(raw, labels) * (np.nan if next(calls) >= 6 else 1.0),
+    )
+    trained = learn(late, Counter(), Exam(lesson.sequences, judge))
+    assert trained.diverged
+    assert trained.epoch == 1
+    assert np.isfinite(trained.raw(lesson.sequences)).all()
+
+
+def test_vectors_are_not_decayed_and_frozen_parameters_stay(lesson: Lesson) -> None:
+    module = Counter()
+    module.dense.weight.requires_grad_(False)
+    before = module.dense.weight.clone()
+    learn(lesson, module, weight_decay=10.0, epochs=1)
+    assert torch.equal(module.dense.weight, before)

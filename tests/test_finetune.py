@@ -1,0 +1,202 @@
+"""Fine-tuning repeats to the byte, selects on dev without leaked rows, and says when a network collapsed."""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dnabench.adapters.cnn import CNN
+from dnabench.harness.errors import RequestError, Unavailable
+from dnabench.harness.protocols.finetune import CONFIG, check_config, finetune
+from dnabench.harness.protocols.fit import TrainRows
+from dnabench.harness.sequence import reverse_complement
+from dnabench.harness.types import Fit, Inputs, Split, Target
+
+torch = pytest.importorskip("torch", reason="needs torch: pip install 'dnabench[torch]'")
+
+TWO = Target("class", ("0", "1"))
+MOTIF = "TATAAAAG"
+QUICK = {**CONFIG, "metric": "mcc", "epochs": 20, "batch_size": 32, "warmup_steps": 5, "device": "cpu"}
+
+
+def planted(rows: int, seed: int) -> tuple[list[str], np.ndarray]:
+    """Random rows of 60 bp, half of them with a motif somewhere: 1."""
+    draw = np.random.default_rng(seed)
+    sequences = ["".join(row) for row in draw.choice(list("ACGT"), (rows, 60))]
+    labels = draw.integers(0, 2, rows)
+    places = draw.integers(0, 52, rows)
+    cut = zip(sequences, labels, places, strict=True)
+    return [s[:at] + MOTIF + s[at + 8 :] if one else s for s, one, at in cut], labels
+
+
+def split(name: str, rows: int, seed: int, target: Target = TWO) -> Split:
+    sequences, labels = planted(rows, seed)
+    if target.kind == "value":
+        return Split(name, Inputs(sequences), 50.0 + 20.0 * labels, target)
+    if target.kind == "multilabel":
+        return Split(name, Inputs(sequences), np.stack([labels, 1 - labels], 1).astype(np.int8), target)
+    return Split(name, Inputs(sequences), labels.astype(np.int64), target)
+
+
+ROWS = TrainRows(split("train", 1500, 1), split("dev", 200, 2))
+TEST = split("test", 200, 3)
+
+
+@pytest.fixture(scope="module")
+def learnt() -> Fit:
+    return finetune(CNN(), ROWS, TEST.inputs, QUICK, 0)
+
+
+def accuracy(fit: Fit) -> float:
+    return float((fit.outputs.argmax(1) == TEST.labels).mean())
+
+
+def test_a_planted_motif_is_learnt(learnt: Fit) -> None:
+    assert accuracy(learnt) > 0.9
+    assert learnt.outputs.shape == (200, 2)
+    assert learnt.outputs.dtype == np.float32
+    assert np.allclose(learnt.outputs.sum(1), 1, atol=1e-6)
+    assert learnt.kind == "probability"
+    assert learnt.chosen["collapsed"] is False
+    assert learnt.bases == 200 * 60
+
+
+def test_the_same_seed_gives_the_same_bytes_whatever_the_process_did_before(learnt: Fit) -> None:
+    threads = torch.get_num_threads()
+    torch.manual_seed(99)
+    torch.set_num_threads(2)
+    again = finetune(CNN(), ROWS, TEST.inputs, QUICK, 0)
+    torch.set_num_threads(threads)
+    assert again.outputs.tobytes() == learnt.outputs.tobytes()
+    assert again.chosen == learnt.chosen
+    other = finetune(CNN(), ROWS, TEST.inputs, {**QUICK, "epochs": 1}, 1)
+    assert other.outputs.tobytes() != learnt.outputs.tobytes()
+
+
+def test_the_record_tells_what_was_chosen(learnt: Fit) -> None:
+    chosen = dict(learnt.chosen)
+    assert json.loads(json.dumps(chosen)) == chosen
+    assert chosen["epoch"] == 1 + int(np.argmax(chosen["dev_scores"]))
+    assert chosen["rule"] == "best mcc on dev"
+    assert len(chosen["dev_scores"]) == len(chosen["train_losses"]) == len(chosen["dev_losses"])
+    assert chosen["dev_rows_used"] == 200
+    assert chosen["parameters"] == sum(p.numel() for p in CNN().module(2, 60).parameters())
+
+
+def test_test_rows_do_not_influence_the_training(learnt: Fit) -> None:
+    few = finetune(CNN(), ROWS, Inputs(TEST.sequences[:7]), QUICK, 0)
+    assert few.chosen == learnt.chosen
+    assert np.allclose(few.outputs, learnt.outputs[:7], atol=1e-6)
+
+
+def test_dev_rows_that_train_holds_do_not_select() -> None:
+    copies = [reverse_complement(s) for s in ROWS.train.sequences[:50]] + list(ROWS.train.sequences[50:90])
+    labels = np.concatenate([ROWS.train.labels[:90], ROWS.dev.labels])
+    leaky = Split("dev", Inputs([*copies, *ROWS.dev.sequences]), labels, TWO)
+    config = {**QUICK, "epochs": 3}
+    clean = finetune(CNN(), ROWS, TEST.inputs, config, 0)
+    found = finetune(CNN(), TrainRows(ROWS.train, leaky), TEST.inputs, config, 0)
+    assert found.chosen["dev_rows_left_out"] == 90
+    assert found.outputs.tobytes() == clean.outputs.tobytes()
+
+
+def test_without_usable_dev_rows_the_last_epoch_is_kept() -> None:
+    copied = Split("dev", ROWS.train.inputs, ROWS.train.labels, TWO)
+    found = finetune(CNN(), TrainRows(ROWS.train, copied), TEST.inputs, {**QUICK, "epochs": 2}, 0)
+    assert found.chosen["epoch"] == 2
+    assert found.chosen["rule"] == "last epoch: too few usable dev rows"
+    assert found.chosen["dev_scores"] == []
+
+
+@pytest.mark.parametrize(("kind", "metric"), [("value", "pearson"), ("value", "mse"), ("multilabel", "auroc")])
+def test_values_and_several_labels_are_learnt_in_their_own_units(kind: Any, metric: str) -> None:
+    target = Target(kind, () if kind == "value" else ("motif", "none"))
+    rows = TrainRows(split("train", 1500, 1, target), split("dev", 200, 2, target))
+    found = finetune(CNN(), rows, TEST.inputs, {**QUICK, "metric": metric}, 0)
+    assert found.outputs.shape == (200, target.outputs)
+    assert found.kind == ("value" if kind == "value" else "probability")
+    truth = 50 + 20 * TEST.labels if kind == "value" else TEST.labels
+    assert np.corrcoef(found.outputs[:, 0], truth)[0, 1] > 0.8
+    if kind == "value":
+        assert 45 < found.outputs.mean() < 75
+    scores = found.chosen["dev_scores"]
+    assert found.chosen["epoch"] == 1 + int(np.argmin(scores) if metric == "mse" else np.argmax(scores))
+
+
+def test_a_collapsed_training_is_flagged() -> None:
+    found = finetune(CNN(), ROWS, TEST.inputs, {**QUICK, "learning_rate": 0.0, "epochs": 1}, 0)
+    assert found.chosen["collapsed"] is (len(set(found.outputs.argmax(1))) == 1)
+    one = Split("train", ROWS.train.inputs, np.ones(1500, np.int64), TWO)
+    found = finetune(CNN(), TrainRows(one, ROWS.dev), TEST.inputs, {**QUICK, "epochs": 2}, 0)
+    assert found.chosen["collapsed"] is True
+
+
+def test_both_strands_teach_the_other_strand() -> None:
+    other = Inputs([reverse_complement(s) for s in TEST.sequences])
+    shown = finetune(CNN(), ROWS, other, {**QUICK, "both_strands": True, "epochs": 20}, 0)
+    unseen = finetune(CNN(), ROWS, other, QUICK, 0)
+    assert accuracy(shown) > accuracy(unseen) + 0.15
+
+
+def test_rows_of_different_lengths_and_strange_letters_are_served() -> None:
+    rows = [s[: 10 + i % 50] + "NRY" for i, s in enumerate(ROWS.train.sequences)]
+    train = Split("train", Inputs(rows), ROWS.train.labels, TWO)
+    test = Inputs(["A", "N" * 90, *TEST.sequences[:3]])
+    found = finetune(CNN(), TrainRows(train, ROWS.dev), test, {**QUICK, "epochs": 1}, 0)
+    assert found.outputs.shape == (5, 2)
+
+
+def test_pairs_and_unknown_settings_are_refused() -> None:
+    with pytest.raises(RequestError, match="pairs"):
+        finetune(CNN(), ROWS, Inputs(["A"], ["C"]), QUICK, 0)
+    with pytest.raises(RequestError, match="Did you mean 'epochs'"):
+        check_config({**QUICK, "epoch": 3})
+    with pytest.raises(RequestError, match="always 'train'"):
+        check_config({**QUICK, "fitted_on": "test"})
+    with pytest.raises(RequestError, match="least_dev_rows"):
+        check_config({**QUICK, "least_dev_rows": 0})
+
+
+def test_the_configuration_is_whole_and_survives_json() -> None:
+    assert json.loads(json.dumps(CONFIG)) == dict(CONFIG)
+    assert check_config(CONFIG).as_config().items() <= CONFIG.items()
+
+
+def test_without_torch_the_cell_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dnabench.harness.protocols.finetune.find_spec", lambda name: None)
+    with pytest.raises(Unavailable, match="dnabench"):
+        finetune(CNN(), ROWS, TEST.inputs, QUICK, 0)
+
+
+class Linear:
+    """Any object with `module` and `collate` is a model: base counts and a dense layer."""
+
+    def module(self, outputs: int, length: int) -> Any:
+        return torch.nn.Linear(4, outputs)
+
+    def collate(self, sequences: Sequence[str]) -> dict[str, Any]:
+        return {"input": torch.tensor([[float(s.count(base)) for base in "ACGT"] for s in sequences])}
+
+
+def test_any_object_with_a_module_can_be_trained() -> None:
+    found = finetune(Linear(), ROWS, TEST.inputs, {**QUICK, "epochs": 2}, 0)
+    assert found.outputs.shape == (200, 2)
+
+
+@pytest.mark.slow
+def test_a_real_promoter_task_is_learnt() -> None:
+    root = os.environ.get("DNABENCH_TEST_DATA")
+    if not root:
+        pytest.skip("DNABENCH_TEST_DATA is not set")
+    folder = Path(root) / "gue" / "prom" / "prom_core_tata"
+    parts = []
+    for name in ("train", "dev", "test"):
+        lines = (folder / f"{name}.csv").read_text().split()[1:]
+        rows = [line.split(",") for line in lines]
+        parts.append(Split(name, Inputs([r[0] for r in rows]), np.array([int(r[1]) for r in rows]), TWO))
+    found = finetune(CNN(), TrainRows(parts[0], parts[1]), parts[2].inputs, {**CONFIG, "metric": "mcc"}, 0)
+    assert (found.outputs.argmax(1) == parts[2].labels).mean() > 0.8

@@ -1,0 +1,261 @@
+"""Which interval a score gets, and that it covers what it says."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn.metrics import matthews_corrcoef
+
+from dnabench.harness.errors import DataError
+from dnabench.harness.metrics import evaluate
+from dnabench.harness.stats import bootstrap as routes
+from dnabench.harness.stats.bootstrap import bootstrap
+from dnabench.harness.stats.intervals import bca, score_predictions
+from dnabench.harness.stats.jackknife import acceleration, influence
+from dnabench.harness.stats.panel import Panel
+from dnabench.harness.stats.perfect import error_bound
+from dnabench.harness.stats.variance import Side, noise
+from dnabench.harness.stats.weights import independent
+from dnabench.harness.types import Dependence, Predictions, Target
+
+BINARY = Target("class", ("0", "1"))
+METRICS = ["mcc", "accuracy", "f1_macro", "auroc", "auprc"]
+FREE = Dependence()
+
+
+def predict(truth: np.ndarray, scores: np.ndarray, **columns: np.ndarray) -> Predictions:
+    """Predictions of two classes; scores (replicates, n) are log odds."""
+    p = 1 / (1 + np.exp(-np.atleast_2d(scores)))
+    keys = np.arange(len(truth), dtype=np.uint64)
+    names = tuple(f"seed {k}" for k in range(len(p)))
+    return Predictions("t/x", "probability", keys, truth, np.stack([1 - p, p], -1), names, columns)
+
+
+def simulate(n: int, replicates: int = 1, separation: float = 2.0, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(0, 2, n)
+    return truth, rng.normal(size=(replicates, n)) + separation * (truth - 0.5)
+
+
+def test_bca_equals_scipys_on_the_same_resamples() -> None:
+    """scipy leaves out every row in turn; our acceleration has a closed form."""
+    truth, scores = simulate(150)
+    right = (scores[0] > 0) == truth
+
+    def statistic(rows: np.ndarray) -> float:
+        return float(right[rows].mean())
+
+    options: dict[str, Any] = {"n_resamples": 1999, "method": "BCa", "vectorized": False}
+    made = stats.bootstrap((np.arange(150),), statistic, rng=np.random.default_rng(0), **options)
+    panel = Panel(truth, (predict(truth, scores).outputs[0],), ("probability",), BINARY)
+    pull = acceleration(influence(panel, "accuracy")[0])
+    ours = bca(made.bootstrap_distribution, statistic(np.arange(150)), pull, 0.95)
+    assert ours == pytest.approx(tuple(made.confidence_interval), abs=1e-9)
+
+
+def test_scores_of_one_replicate_get_bca_and_correlations_the_percentile() -> None:
+    truth, scores = simulate(400)
+    made = score_predictions(predict(truth, scores), BINARY, METRICS, FREE, "s")
+    for metric, score in made.items():
+        assert score.method == "BCa, 10,048 resamples"
+        assert score.low is not None
+        assert score.value is not None
+        assert score.high is not None
+        assert score.low < score.value < score.high
+        direct = evaluate(metric, truth, predict(truth, scores).outputs[0], "probability", BINARY)
+        assert score.per_replicate == (direct.value,)
+    values = np.random.default_rng(0).normal(size=(1, 200, 1))
+    ranked = Predictions("t/x", "value", np.arange(200, dtype=np.uint64), values[0, :, 0] + 0.1, values, ("a",))
+    noisy = Predictions("t/x", "value", ranked.keys, ranked.truth + np.sin(np.arange(200)), values, ("a",))
+    made = score_predictions(noisy, Target("value"), ["spearman", "r2", "mse"], FREE, "s")
+    assert [s.method.split(",")[0] for s in made.values()] == ["percentile", "BCa", "BCa"]
+
+
+def test_numpy_and_compiled_scores_are_the_same_bytes() -> None:
+    if not routes.compiles():
+        pytest.skip("needs numba")
+    truth, scores = simulate(700, 2)
+    for predictions in (predict(truth, scores), predict(truth, scores[:1])):
+        slow, fast = (score_predictions(predictions, BINARY, METRICS, FREE, "s", backend=b) for b in ("numpy", "numba"))
+        assert slow == fast
+
+
+def test_two_calls_agree_and_another_stream_does_not() -> None:
+    predictions = predict(*simulate(300))
+    one, two, other = (score_predictions(predictions, BINARY, ["mcc"], FREE, s)["mcc"] for s in ("a", "a", "b"))
+    assert one == two
+    assert (one.low, one.high) != (other.low, other.high)
+
+
+def test_a_perfect_score_is_bounded_by_clopper_and_pearson() -> None:
+    truth, _ = simulate(239)
+    made = score_predictions(predict(truth, 9.0 * (2 * truth - 1)), BINARY, METRICS, FREE, "s")
+    exact = stats.binomtest(239, 239).proportion_ci(0.90, "exact").low
+    assert made["accuracy"].low == pytest.approx(exact, abs=1e-9)
+    assert error_bound(239) == pytest.approx(0.0125, abs=5e-5)
+    for score in made.values():
+        assert score.high == score.value == 1.0
+        assert score.low is not None
+        assert 0.85 < score.low < 1
+        assert "Clopper-Pearson" in score.method
+        assert score.note == "a perfect score"
+
+
+def test_the_bound_of_a_perfect_mcc_is_its_worst_value_with_three_errors() -> None:
+    truth = np.repeat([0, 1], [180, 59])
+    low = score_predictions(predict(truth, 9.0 * (2 * truth - 1)), BINARY, ["mcc"], FREE, "s")["mcc"].low
+    called = truth.copy()
+    called[-3:] = 0
+    assert low == pytest.approx(matthews_corrcoef(truth, called), abs=0.002)
+
+
+def test_a_constant_prediction_is_what_it_is() -> None:
+    truth, _ = simulate(200)
+    made = score_predictions(predict(truth, np.full(200, 3.0)), BINARY, METRICS, FREE, "s")
+    assert (made["mcc"].value, made["mcc"].low, made["mcc"].high) == (0.0, 0.0, 0.0)
+    assert "every resample gives the same score" in made["mcc"].note
+    assert (made["auroc"].low, made["auroc"].high) == (0.5, 0.5)
+    assert made["accuracy"].low is not None
+    assert made["accuracy"].low < made["accuracy"].high  # type: ignore[operator]
+
+
+def test_no_interval_is_given_where_the_rarest_class_has_under_ten_rows() -> None:
+    truth = np.repeat([0, 1], [191, 9])
+    scores = np.random.default_rng(0).normal(size=200) + truth
+    for score in score_predictions(predict(truth, scores), BINARY, METRICS, FREE, "s").values():
+        assert score.value is not None
+        assert (score.low, score.high) == (None, None)
+        assert score.note == "no interval: the rarest class has 9 rows, fewer than 10"
+
+
+def test_an_undefined_metric_stays_none_and_the_others_are_scored() -> None:
+    truth = np.zeros(50, np.int64)
+    made = score_predictions(predict(truth, np.linspace(-1, 1, 50)), BINARY, ["accuracy", "auroc"], FREE, "s")
+    assert made["accuracy"].value == 0.5
+    assert made["auroc"].value is None
+    assert made["auroc"].per_replicate == (None,)
+    assert "one class" in made["auroc"].note
+
+
+def test_resamples_without_an_answer_are_counted_in_the_note() -> None:
+    groups = np.repeat(np.arange(60), 5)
+    truth = (groups < 3).astype(np.int64)
+    scores = np.random.default_rng(1).normal(size=300) + truth
+    score = score_predictions(
+        predict(truth, scores, family=groups), BINARY, ["auroc"], Dependence(groups="family"), "s"
+    )["auroc"]
+    lost = int(score.note.split(" of 10,048 resamples have no answer")[0])
+    assert lost == pytest.approx(10_048 * (1 - 3 / 60) ** 60, rel=0.2)
+
+
+def test_many_groups_are_resampled_whole_and_few_get_a_t() -> None:
+    truth, scores = simulate(600)
+    many, few, fewest = (np.arange(600) % g for g in (120, 20, 5))
+    predictions = predict(truth, scores, many=many, few=few, fewest=fewest)
+    methods = {}
+    for column in ("many", "few", "fewest"):
+        score = score_predictions(predictions, BINARY, ["mcc"], Dependence(groups=column), "s")["mcc"]
+        methods[column] = (score.method, score.note)
+    assert methods["many"] == ("BCa over 120 groups (many, G_eff 120.0), 10,048 resamples", "")
+    assert methods["few"] == ("influence functions over 20 groups (few, G_eff 20.0), t(19.0)", "")
+    assert methods["fewest"][1] == "no claim: about 5.0 independent groups, fewer than 10"
+    with pytest.raises(DataError, match="no column 'chromosome'"):
+        score_predictions(predictions, BINARY, ["mcc"], Dependence(groups="chromosome"), "s")
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_influence_over_single_rows_is_the_bootstraps_standard_error(metric: str) -> None:
+    """Groups of one row: the sandwich over influence functions and the bootstrap measure the same noise."""
+    truth, scores = simulate(2000)
+    panel = Panel(truth, (predict(truth, scores).outputs[0],), ("probability",), BINARY)
+    drawn = bootstrap(panel, [metric], independent("s", 2000), 4000)[metric][0].std()
+    assert np.sqrt((influence(panel, metric)[0] ** 2).sum()) / 2000 == pytest.approx(drawn, rel=0.05)
+
+
+def test_rows_that_repeat_in_groups_widen_the_interval() -> None:
+    truth, scores = simulate(150)
+    copies = predict(np.repeat(truth, 4), np.repeat(scores, 4, axis=1), family=np.repeat(np.arange(150), 4))
+    wide, narrow = (
+        score_predictions(copies, BINARY, ["mcc"], d, "s")["mcc"] for d in (Dependence(groups="family"), FREE)
+    )
+    width = [s.high - s.low for s in (wide, narrow) if s.high is not None and s.low is not None]
+    assert width[0] / width[1] == pytest.approx(2.0, rel=0.1)
+
+
+def test_a_stratified_test_set_is_resampled_within_classes() -> None:
+    truth = np.repeat([0, 1], [300, 60])
+    scores = np.random.default_rng(0).normal(size=360) + 2 * truth - 1
+    strata, free = (
+        score_predictions(predict(truth, scores), BINARY, ["auprc"], Dependence(stratified=s), "s")["auprc"]
+        for s in (True, False)
+    )
+    assert strata.method == "BCa within classes, 10,048 resamples"
+    assert strata.high - strata.low < free.high - free.low  # type: ignore[operator]
+
+
+def test_several_replicates_give_their_mean_with_both_noises() -> None:
+    truth, scores = simulate(500, 5)
+    score = score_predictions(predict(truth, scores), BINARY, ["mcc"], FREE, "s")["mcc"]
+    each = [matthews_corrcoef(truth, s > 0) for s in scores]
+    assert score.per_replicate == pytest.approx(each, abs=1e-12)
+    assert score.value == pytest.approx(np.mean(each), abs=1e-12)
+    assert score.method.startswith("5 replicates, variance over rows and replicates: bootstrap")
+
+
+def test_between_seed_variance_is_what_the_rows_do_not_explain() -> None:
+    rng = np.random.default_rng(0)
+    seeds, rows, crossed = 0.05 * rng.normal(size=8), rng.normal(size=4000), rng.normal(size=(8, 4000))
+    values = 0.03 * rows + 0.02 * crossed
+    scores = 0.7 + seeds
+    made = noise([Side(scores, values)], np.inf)
+    between = max(0.0, scores.var(ddof=1) - 0.02**2 * 8 / 8)
+    assert made.error**2 == pytest.approx(0.03**2 + 0.02**2 / 8 + between / 8, rel=0.03)
+    assert 7 <= made.freedom < np.inf
+    alike = noise([Side(np.full(8, 0.7), values)], np.inf)
+    assert (alike.error, alike.freedom) == (
+        pytest.approx(np.hypot(0.03, 0.02 / np.sqrt(8)), rel=0.03),
+        np.inf,
+    )
+
+
+def test_a_collapsed_seed_is_shown_and_widens_the_interval() -> None:
+    truth, scores = simulate(500, 4)
+    scores[3] = -20.0
+    score = score_predictions(predict(truth, scores), BINARY, ["mcc"], FREE, "s")["mcc"]
+    assert score.per_replicate[3] == 0.0
+    assert score.high - score.low > 0.5  # type: ignore[operator]
+
+
+def test_multilabel_tasks_are_scored_with_intervals() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, (300, 3))
+    outputs = (rng.random((300, 3)) * 0.6 + truth * 0.4)[None]
+    predictions = Predictions("t/x", "probability", np.arange(300, dtype=np.uint64), truth, outputs, ("a",))
+    made = score_predictions(predictions, Target("multilabel", ("a", "b", "c")), ["auroc", "mcc"], FREE, "s")
+    assert all(s.low < s.value < s.high for s in made.values())  # type: ignore[operator]
+    truth[5:, 2] = 0
+    rare = score_predictions(predictions, Target("multilabel", ("a", "b", "c")), ["auroc"], FREE, "s")["auroc"]
+    assert "the rarest label" in rare.note
+
+
+def coverage(metric: str, target: float, draw: Any, sets: int) -> float:
+    """Share of simulated test sets whose interval holds the true score."""
+    held = 0
+    for k in range(sets):
+        truth, scores = draw(np.random.default_rng(k))
+        score = score_predictions(predict(truth, scores), BINARY, [metric], FREE, f"set {k}", resamples=1024)[metric]
+        assert score.low is not None
+        assert score.high is not None
+        held += score.low <= target <= score.high
+    return held / sets
+
+
+def test_the_interval_of_mcc_covers_its_true_value() -> None:
+    """Two normals two sd apart have MCC = 2 Φ(1) - 1; 400 sets leave a Monte-Carlo sd of 1.1 %."""
+
+    def draw(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        truth = rng.integers(0, 2, 239)
+        return truth, rng.normal(size=239) + 2.0 * (truth - 0.5)
+
+    assert 0.915 <= coverage("mcc", 2 * stats.norm.cdf(1.0) - 1, draw, 400) <= 0.985

@@ -1,0 +1,183 @@
+"""Tokenizers give the ids and offsets of the models' own, on the vectors of the conformance folders and by property."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from dnabench.adapters.tokenizers import (
+    CADUCEUS,
+    CONVNOVA,
+    GPN,
+    HYENADNA,
+    Blocks,
+    BytePairs,
+    Letters,
+    Overlapping,
+    Tokenizer,
+    Tokens,
+    kmers,
+    nt_vocabulary,
+    padded,
+)
+from dnabench.harness.errors import AdapterError
+from hypothesis import given
+from hypothesis import strategies as st
+
+VARIABLE = "DNABENCH_CONFORMANCE"
+ROOT = os.environ.get(VARIABLE)
+
+vectors = pytest.mark.skipif(not ROOT, reason=f"{VARIABLE} is not set")
+dna = st.text(alphabet="ACGTNacgtRY", max_size=60)
+
+
+def cases(kind: str) -> list[tuple[Path, Mapping[str, Any]]]:
+    """(folder, case) of every tokenizer folder whose `model` is this one."""
+    found = []
+    for file in sorted(Path(ROOT or ".").glob("*/cases.json")):
+        content = json.loads(file.read_text(encoding="utf-8"))
+        if content.get("model") == kind and not (file.parent / "weights.safetensors").exists():
+            found += [(file.parent, case) for case in content["cases"]]
+    return found
+
+
+@vectors
+def test_nucleotide_transformer_ids_equal_the_authors() -> None:
+    found = cases("nt")
+    assert found, "no nt tokenizer folder"
+    for _, case in found:
+        for key in ("v1", "v2", "v2_3mer"):
+            if key not in case:
+                continue
+            tokens = Blocks(nt_vocabulary(key[:2], 3 if key.endswith("3mer") else 6)).encode(case["sequence"])
+            assert tokens.ids.tolist() == case[key]["input_ids"], (key, case["sequence"])
+            assert words(case["sequence"], tokens) == [t for t in case[key]["tokens"] if t[0] != "<"]
+
+
+@vectors
+def test_nucleotide_transformer_vocabularies_equal_the_files() -> None:
+    checked = 0
+    for file in Path(str(ROOT)).glob("*/vocab.v*.txt"):
+        version, k = file.stem.split(".")[1][:2], 3 if file.stem.endswith("3mer") else 6
+        assert list(nt_vocabulary(version, k)) == file.read_text(encoding="utf-8").split("\n")
+        checked += 1
+    assert checked, "no vocabulary file"
+
+
+@vectors
+def test_dnabert_ids_equal_the_authors() -> None:
+    found = cases("dnabert")
+    assert found, "no dnabert tokenizer folder"
+    for _, case in found:
+        if case["sequence"] is None:
+            assert Overlapping(case["k"]).read(case["text"]).tolist() == case["input_ids"], case["text"]
+            continue
+        tokens = Overlapping(case["k"]).encode(case["sequence"])
+        assert tokens.ids.tolist() == case["input_ids"], case["sequence"][:60]
+        if "tokens" in case:
+            assert words(case["sequence"], tokens) == case["tokens"]
+
+
+@vectors
+@pytest.mark.parametrize("kind", ["dnabert2", "gena"])
+def test_byte_pairs_and_their_offsets_equal_the_authors(kind: str) -> None:
+    pytest.importorskip("tokenizers")
+    found = cases(kind)
+    assert found, f"no {kind} tokenizer folder"
+    readers: dict[Path, BytePairs] = {}
+    for folder, case in found:
+        tokenizer = readers.setdefault(folder, BytePairs(next(folder.glob("tokenizer.json*"))))
+        tokens = tokenizer.encode(case["sequence"])
+        assert tokens.ids.tolist() == case["input_ids"], case["sequence"]
+        assert tokens.spans.tolist() == case["offsets"], case["sequence"]
+
+
+@vectors
+@pytest.mark.parametrize(
+    ("model_type", "tokenizer"),
+    [("hyenadna", HYENADNA), ("caduceus", CADUCEUS), ("convnova", CONVNOVA), ("GPN", GPN), ("ConvNet", GPN)],
+)
+def test_letters_have_the_ids_of_the_models_folders(model_type: str, tokenizer: Letters) -> None:
+    checked = 0
+    for file in Path(str(ROOT)).glob("*/config.json"):
+        if json.loads(file.read_text(encoding="utf-8")).get("model_type") != model_type:
+            continue
+        for case in json.loads((file.parent / "cases.json").read_text(encoding="utf-8"))["cases"]:
+            checked += case_agrees(tokenizer, case)
+    assert checked, f"no case of {model_type} has sequences"
+
+
+@given(dna)
+def test_blocks_are_the_greedy_longest_match(sequence: str) -> None:
+    vocabulary = nt_vocabulary("v2", 3)
+    expected, i, unknown = [vocabulary["<cls>"]], 0, False
+    while i < len(sequence):
+        word = next((sequence[i : i + n] for n in (3, 1) if sequence[i : i + n] in vocabulary), "")
+        if word or not unknown:
+            expected.append(vocabulary[word or "<unk>"])
+        unknown = not word
+        i += len(word) or 1
+    assert Blocks(vocabulary).encode(sequence).ids.tolist() == expected
+
+
+@given(dna)
+@pytest.mark.parametrize("tokenizer", [HYENADNA, CADUCEUS, GPN, CONVNOVA, Blocks(nt_vocabulary("v1"))])
+def test_the_spans_of_a_sequence_cover_every_base_once(tokenizer: Tokenizer, sequence: str) -> None:
+    spans = [span for span in tokenizer.encode(sequence).spans.tolist() if span[0] < span[1]]
+    assert [i for start, end in spans for i in range(start, end)] == list(range(len(sequence)))
+
+
+@given(dna, st.integers(2, 6))
+def test_overlapping_kmers_start_at_every_base(sequence: str, k: int) -> None:
+    spans = Overlapping(k).encode(sequence).spans[1:-1].tolist()
+    assert spans == [[i, i + k] for i in range(len(sequence) - k + 1)]
+
+
+def test_dnabert_begins_a_new_piece_after_510_kmers_unless_told_not_to() -> None:
+    sequence = "A" * (510 + 2)
+    assert Overlapping(3).encode(sequence).ids.tolist() == [2, *[5] * 510, 3, 2, 3]
+    assert Overlapping(3, piece=None).encode(sequence).ids.tolist() == [2, *[5] * 510, 3]
+
+
+def test_rows_are_padded_on_the_side_that_the_model_was_trained_with() -> None:
+    rows = [HYENADNA.encode("ACG"), HYENADNA.encode("A")]
+    ids, mask = padded(rows, HYENADNA.pad, left=HYENADNA.left)
+    assert ids.tolist() == [[7, 8, 9, 1], [4, 4, 7, 1]]
+    assert mask.tolist() == [[1, 1, 1, 1], [0, 0, 1, 1]]
+    assert padded([], 0, left=False)[0].shape == (0, 0)
+
+
+def test_all_kmers_are_there_once() -> None:
+    assert sorted(kmers(4)) == sorted({*kmers(4)})
+    assert len(kmers(6)) == 4096
+
+
+def test_a_file_without_the_family_tokens_is_refused(tmp_path: Path) -> None:
+    library = pytest.importorskip("tokenizers")
+    file = tmp_path / "tokenizer.json"
+    file.write_text(library.Tokenizer(library.models.BPE()).to_str(), encoding="utf-8")
+    with pytest.raises(AdapterError, match=r"has no token \[PAD\]"):
+        _ = BytePairs(file).pad
+
+
+def words(sequence: str, tokens: Tokens) -> list[str]:
+    """The text that each token stands for, special tokens left out."""
+    return [sequence[start:end] for start, end in tokens.spans.tolist() if start < end]
+
+
+def case_agrees(tokenizer: Letters, case: Mapping[str, Any]) -> bool:
+    """Whether a case has sequences, after comparing its ids with ours where the case masked none."""
+    if not case.get("sequences"):
+        return False
+    bare = case.get("append_sep", case.get("add_special_tokens", True)) is False
+    rows = [tokenizer.encode(sequence) for sequence in case["sequences"]]
+    if bare:
+        rows = [Tokens(row.ids[: -len(tokenizer.after)], row.spans) for row in rows]
+    ids, _ = padded(rows, tokenizer.pad, left=tokenizer.left)
+    theirs = np.array(case["input_ids"])
+    hidden = theirs == tokenizer.mask
+    assert np.array_equal(np.where(hidden, tokenizer.mask, ids), theirs), case["name"]
+    return True
