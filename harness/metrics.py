@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from dnabench.harness.errors import RequestError, nearest
-from dnabench.harness.types import OutputKind, Target, TargetKind
 from numpy.typing import NDArray
 from scipy.stats import rankdata
+
+from dnabench.harness.errors import RequestError, nearest
+from dnabench.harness.types import OutputKind, Target, TargetKind
 
 Array = NDArray[Any]
 

@@ -1,27 +1,27 @@
 """Suites, tasks and models by name: entry points of installed packages, and files and folders of the user's own.
 
-    gue              a suite of the entry-point group `dnabench.suites` (a package that holds suite.yaml)
-    my/suite.yaml    a suite of the user's own, or the folder that holds it
-    gue/emp_*        tasks by glob          my_data.csv      a task without a suite
-    kmer             a model of the entry-point group `dnabench.models`
-    my_model.py:Net  a class in a file
-
-Nothing here imports numpy: listing every task takes a few hundredths of a second.
+gue              a suite of the entry-point group `dnabench.suites` (a package that holds suite.yaml)
+my/suite.yaml    a suite of the user's own, or the folder that holds it
+gue/emp_*        tasks by glob          my_data.csv      a task without a suite
+kmer             a model of the entry-point group `dnabench.models`
+my_model.py:Net  a class in a file
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cache
-from importlib import util
+from importlib import import_module, util
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
+from typing import Any, get_args
 
 from .data.suite_file import read_suite
-from .errors import RequestError, TaskFileError, nearest
-from .models import describe_class, load_class, load_file, made
-from .types import Adapter, Suite, Task
+from .errors import AdapterError, DnabenchError, RequestError, nearest
+from .types import Adapter, Capability, ModelInfo, Suite, Task
 
 MODELS = "dnabench.models"
 SUITES = "dnabench.suites"
@@ -32,6 +32,17 @@ _YAML = (".yaml", ".yml")
 def suites() -> tuple[str, ...]:
     """Names of the suites of all installed packages, in alphabetical order."""
     return tuple(sorted(_points(SUITES)))
+
+
+def usable_suites() -> list[Suite]:
+    """All registered suites that can be read, with a warning line for each that cannot."""
+    found = []
+    for name in suites():
+        try:
+            found.append(load_suite(name))
+        except DnabenchError as problem:
+            warn(str(problem))
+    return found
 
 
 def load_suite(name_or_path: str | Path) -> Suite:
@@ -68,25 +79,59 @@ def find_tasks(suites: Sequence[str | Path] = (), tasks: Sequence[str | Path] = 
 
 def models() -> dict[str, str]:
     """Name of every registered model → the first line of its class's docstring; no model is imported for it."""
-    return {name: describe_class(value) for name, value in sorted(_points(MODELS).items())}
+    return {name: _first_line(value) for name, value in sorted(_points(MODELS).items())}
 
 
 def find_model(spec: str, args: Mapping[str, str] | None = None, as_name: str | None = None) -> Adapter:
     """The model that a registered name or `file.py:Class` names, with its options, under its own name or yours.
 
-    Raises RequestError for an unknown name (with the nearest one) or option, AdapterError for a class that is
-    no adapter: the text says what it lacks.
+    A file's sha256 is part of its model's identity. Raises RequestError for an unknown name (with the nearest
+    one) or option, AdapterError for a class that is no adapter: the text says what it lacks.
     """
-    if ".py" in spec and spec.partition(":")[0].endswith(".py"):
-        kind, source = load_file(spec)
-        return made(kind, args or {}, spec, as_name, source)
-    known = _points(MODELS)
-    if spec not in known:
-        raise RequestError(
-            f"there is no model {spec!r}.{nearest(spec, list(known))} Known: {', '.join(sorted(known))}; "
-            "or a class of yours as file.py:Class"
+    file, _, name = spec.rpartition(":") if not spec.endswith(".py") else (spec, "", "")
+    if file.endswith(".py"):
+        kind, source = _class_in_file(Path(file), name)
+        adapter = check_adapter(_made(kind, args or {}, spec), spec)
+        info = replace(adapter.info, options={**adapter.info.options, "source": source})
+    else:
+        adapter = check_adapter(_made(_registered_class(spec), args or {}, spec), spec)
+        info = adapter.info
+    info = replace(info, name=as_name or info.name)
+    return adapter if info == adapter.info else Renamed(adapter, info)
+
+
+def check_adapter(found: Any, where: str) -> Adapter:
+    """The object itself if it is an adapter; else AdapterError with what it lacks."""
+    if not isinstance(getattr(found, "info", None), ModelInfo):
+        raise AdapterError(f"{where} has no `info`: make it a property that returns dnabench's ModelInfo")
+    declared = getattr(found, "capabilities", None)
+    if not declared or not set(declared) <= set(get_args(Capability)):
+        raise AdapterError(
+            f"{where}: `capabilities` is {declared!r}: make it a frozenset of {', '.join(get_args(Capability))}"
         )
-    return made(load_class(known[spec], spec), args or {}, spec, as_name)
+    for name in sorted(declared):
+        missing = [m for m in (name, "collate")[: 1 + (name == "module")] if not callable(getattr(found, m, None))]
+        if missing:
+            raise AdapterError(f"{where} declares {name!r} but has no method `{missing[0]}`")
+    adapter: Adapter = found
+    return adapter
+
+
+@dataclass(frozen=True)
+class Renamed:
+    """An adapter that says something else of itself (`--as NAME`, the sha256 of its file) and is the same else."""
+
+    adapter: Adapter
+    info: ModelInfo
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        return self.adapter.capabilities
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "adapter":  # a copy in the making has none yet
+            raise AttributeError(name)
+        return getattr(self.adapter, name)
 
 
 def warn(sentence: str) -> None:
@@ -106,38 +151,26 @@ def _points(group: str) -> dict[str, str]:
     return found
 
 
+def _known(group: str, what: str, name: str, other: str) -> str:
+    """The value of a registered name; else RequestError with the nearest one and what may be given instead."""
+    known = _points(group)
+    if name in known:
+        return known[name]
+    hint, names = nearest(name, list(known)), ", ".join(sorted(known))
+    raise RequestError(f"there is no {what} {name!r}.{hint} Known: {names}; or give {other}")
+
+
 @cache
 def _registered_suite(name: str) -> Suite:
-    known = _points(SUITES)
-    if name not in known:
-        raise RequestError(
-            f"there is no suite {name!r}.{nearest(name, list(known))} Known: {', '.join(sorted(known))}; "
-            "or the path of a suite.yaml"
-        )
-    return read_suite(_folder(name, known[name]) / "suite.yaml")
-
-
-def _folder(name: str, package: str) -> Path:
-    """The folder of a suite's package, found without importing the package itself."""
+    """A suite of an installed package, whose folder is found without importing it."""
+    package = _known(SUITES, "suite", name, "the path of a suite.yaml")
     try:
         spec = util.find_spec(package)
+        places = spec.submodule_search_locations if spec else None
+        folder = Path(next(iter(places or ["(no package)"])))
     except Exception as problem:
-        raise RequestError(f"the suite {name!r} cannot be found: {package}: {problem}") from problem
-    places = list(spec.submodule_search_locations or ()) if spec else []
-    if not places:
-        raise RequestError(f"the suite {name!r} points to {package}, which is no package: reinstall it")
-    return Path(places[0])
-
-
-def usable_suites() -> list[Suite]:
-    """All registered suites that can be read, with a warning line for each that cannot."""
-    found = []
-    for name in suites():
-        try:
-            found.append(load_suite(name))
-        except (RequestError, TaskFileError) as problem:
-            warn(str(problem))
-    return found
+        raise RequestError(f"the suite {name!r} ({package}) cannot be found: {problem}") from problem
+    return read_suite(folder / "suite.yaml")
 
 
 def _words(values: Iterable[str | Path]) -> list[str]:
@@ -162,28 +195,105 @@ def _tasks_of(word: str, chosen: Sequence[Suite]) -> list[Task]:
         return [user_task(path)]
     if path.suffix in _YAML or (path / "suite.yaml").is_file():
         return list(load_suite(path).tasks)
-    within = [t for t in _all_tasks(chosen) if _fits(t, word) or fnmatchcase(t.name.partition("/")[2], word)]
+    within = [t for t in _all_tasks(chosen) if any(fnmatchcase(n, word) for n in (t.name, t.suite, _id(t)))]
     if within:
         return within
-    known = _suites_for(word)
-    found = [t for t in _all_tasks(known) if _fits(t, word)]
+    first = word.partition("/")[0]
+    known = [load_suite(first)] if first in suites() else usable_suites()
+    found = [t for t in _all_tasks(known) if t.suite == word or fnmatchcase(t.name, word)]
     if not found:
-        names = [t.name for t in _all_tasks([*chosen, *known])]
-        ids = {t.partition("/")[2]: t for t in names}
-        hint = nearest(word, names) or nearest(ids.get(word, ""), names)
+        hint = nearest(word, [t.name for t in _all_tasks([*chosen, *known])])
         raise RequestError(f"there is no task {word!r}.{hint} `dnabench list tasks` prints them all")
     return found
 
 
-def _suites_for(word: str) -> Sequence[Suite]:
-    """The suite that a word begins with, or all of them where it does not name one."""
-    first = word.partition("/")[0]
-    return [load_suite(first)] if first in suites() else usable_suites()
-
-
-def _fits(task: Task, word: str) -> bool:
-    return fnmatchcase(task.name, word) or task.suite == word
+def _id(task: Task) -> str:
+    return task.name.partition("/")[2]
 
 
 def _all_tasks(chosen: Iterable[Suite]) -> list[Task]:
     return [task for suite in chosen for task in suite.tasks]
+
+
+def _registered_class(name: str) -> Any:
+    value = _known(MODELS, "model", name, "a class of yours as file.py:Class")
+    module, _, attribute = value.partition(":")
+    try:
+        return getattr(import_module(module), attribute)
+    except Exception as problem:
+        raise RequestError(
+            f"the model {name!r} ({value}) cannot be imported: {type(problem).__name__}: {problem}"
+        ) from problem
+
+
+def _class_in_file(path: Path, name: str) -> tuple[Any, str]:
+    """A class in a Python file, and `sha256:…` of the file."""
+    import hashlib
+
+    if not path.is_file():
+        raise RequestError(f"{path} does not exist: write the model as file.py:Class")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    module = _module_of(path, f"dnabench_model_{path.stem}_{digest[:12]}")
+    classes = [k for k, v in vars(module).items() if isinstance(v, type) and v.__module__ == module.__name__]
+    if not hasattr(module, name or " "):
+        known = ", ".join(classes) or "none"
+        raise RequestError(f"{path} has no class {name!r}.{nearest(name, classes)} It has: {known}")
+    return getattr(module, name), f"sha256:{digest}"
+
+
+def _module_of(path: Path, name: str) -> Any:
+    loader = SourceFileLoader(name, str(path))
+    module = util.module_from_spec(ModuleSpec(name, loader, origin=str(path)))
+    # Registered before it runs: dataclasses and pickle look their module up by name.
+    sys.modules[name] = module
+    try:
+        loader.exec_module(module)
+    except Exception as problem:
+        del sys.modules[name]
+        raise RequestError(f"{path} cannot be imported ({type(problem).__name__}: {problem})") from problem
+    return module
+
+
+def _made(kind: Any, args: Mapping[str, str], where: str) -> Any:
+    """The class called with its options; text takes the type of the parameter's default."""
+    import inspect
+
+    if not callable(kind):
+        raise AdapterError(f"{where} is {type(kind).__name__}, not a class")
+    parameters = inspect.signature(kind).parameters
+    try:
+        typed = {k: _typed(v, parameters[k].default) if k in parameters else v for k, v in args.items()}
+        inspect.signature(kind).bind(**typed)
+    except (TypeError, ValueError) as problem:
+        takes = ", ".join(parameters) or "no options"
+        raise RequestError(f"{where}: {problem}; it takes {takes}") from problem
+    return kind(**typed)
+
+
+def _typed(value: Any, default: Any) -> Any:
+    """Text as the type of a default.
+
+    >>> _typed("4", 6), _typed("false", True), _typed("x", "y")
+    (4, False, 'x')
+    """
+    if not isinstance(value, str) or not isinstance(default, (bool, int, float)):
+        return value
+    return value.lower() in ("true", "1", "yes") if isinstance(default, bool) else type(default)(value)
+
+
+def _first_line(value: str) -> str:
+    """First line of a class's docstring, read from the source; a plugin that is broken says so instead."""
+    import ast
+
+    module, _, name = value.partition(":")
+    try:
+        spec = util.find_spec(module)
+        text = Path(spec.origin or "").read_text(encoding="utf-8") if spec else ""
+        tree = ast.parse(text)
+    except Exception as problem:
+        warn(f"{value} cannot be read ({type(problem).__name__}: {problem})")
+        return f"cannot be read: {problem}"
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            return (ast.get_docstring(node) or "").partition("\n")[0]
+    return "" if spec else f"cannot be found: {module}"

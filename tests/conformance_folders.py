@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from conformance_language_models import dnabert, language_model
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -80,6 +81,12 @@ def folders() -> list[Folder]:
     root = os.environ.get(VARIABLE)
     found = sorted(Path(root).glob("*/weights.safetensors")) if root else []
     return [Folder(path.parent) for path in found]
+
+
+def unread(folder: Folder, network: nn.Module, name: str) -> bool:
+    """Whether a stored tensor has no effect: the network leaves it in the file, or IDLE names it."""
+    idle = IDLE.get(str(folder.family), set())
+    return name not in network.state_dict() or any(part in name for part in idle)
 
 
 def flattened(answers: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,12 +160,20 @@ ANSWERS: dict[str, Callable[[Any, Mapping[str, Any], Arrays], Answers]] = {
     "basset": basset,
     "basset-bend": sigmoids,
     "bend-cnn": bend_cnn,
+    "caduceus": language_model,
+    "convnova": language_model,
     "danq": sigmoids,
     "dart-abinitio": dart_reader,
     "dart-chrombpnet-like": dart_reader,
     "dart-probe": dart_probe,
     "deepsea": sigmoids,
+    "dnabert": dnabert,
+    "dnabert2": language_model,
     "gb-cnn": gb_cnn,
+    "gena-lm": language_model,
+    "gpn": language_model,
+    "hyenadna": language_model,
+    "nucleotide-transformer": language_model,
 }
 
 LEFT_OUT: dict[str, dict[str, str]] = {

@@ -181,9 +181,7 @@ class _Handler(BaseHTTPRequestHandler):
         hub = self.server_hub
         if not hub.files(kind, name):
             # The hub does not tell a missing repository from a private one.
-            self._refuse(
-                401 if not self.headers.get("Authorization") else 404, "RepoNotFound", "Repository not found"
-            )
+            self._refuse(401 if not self.headers.get("Authorization") else 404, "RepoNotFound", "Repository not found")
             return False
         if name in hub.gated:
             sent = (self.headers.get("Authorization") or "").removeprefix("Bearer ")

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from dnabench.harness.audit.duplicates import (
     audit_splits,
     contradictory_rows,
@@ -18,8 +21,6 @@ from dnabench.harness.data.formats import Columns, read_rows
 from dnabench.harness.data.rows import check_rows
 from dnabench.harness.sequence import reverse_complement
 from dnabench.harness.types import Inputs, Split, Splits, Target
-from hypothesis import given
-from hypothesis import strategies as st
 
 TWO = Target("class", ("0", "1"))
 short = st.lists(st.text("ACGTN", min_size=1, max_size=3), max_size=30)

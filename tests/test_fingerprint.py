@@ -7,6 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from dnabench.harness.data.fingerprint import (
     canonical_csv,
     content_keys,
@@ -16,8 +19,6 @@ from dnabench.harness.data.fingerprint import (
 from dnabench.harness.data.formats import Columns, parse_rows
 from dnabench.harness.data.rows import check_rows
 from dnabench.harness.types import Inputs, Split, Target
-from hypothesis import given
-from hypothesis import strategies as st
 
 TWO = Target("class", ("0", "1"))
 

@@ -4,12 +4,13 @@ import random
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from dnabench.harness.data.folds import draw_dev_rows, draw_folds, draw_parts, find_units, fold_splits
 from dnabench.harness.errors import DataError
 from dnabench.harness.sequence import reverse_complement
 from dnabench.harness.types import Inputs, Split, SplitRule, Target
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 TWO = Target("class", ("0", "1"))
 SHARES = (0.7, 0.15, 0.15)
@@ -120,7 +121,7 @@ def test_every_row_is_a_test_row_once_and_no_fold_sees_its_own() -> None:
         assert len(train) + len(dev) + len(test) == 120
         assert len(dev) > 0
         parts = [set(train.columns["gene"].tolist()), set(dev.columns["gene"].tolist()), {genes[i] for i in test}]
-        assert not (parts[0] & parts[1] or parts[0] & parts[2] or parts[1] & parts[2])
+        assert sum(map(len, parts)) == len(set.union(*parts))
     assert sorted(tested) == list(range(120))
 
 

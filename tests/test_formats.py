@@ -4,12 +4,13 @@ import gzip
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from dnabench.harness.data.formats import Columns, Rows, parse_rows, read_rows
 from dnabench.harness.data.rows import check_rows
 from dnabench.harness.errors import DataError
 from dnabench.harness.types import Target
-from hypothesis import given
-from hypothesis import strategies as st
 
 TWO = Target("class", ("0", "1"))
 CSV = b"id,sequence,label\na,ACGT,1\nb,GGN,0\n"
@@ -171,7 +172,7 @@ def test_a_damaged_gzip_file_is_one_sentence(tmp_path: Path) -> None:
     data = bytearray(gzip.compress(CSV * 50))
     data[len(data) // 2] ^= 0xFF
     (tmp_path / "a.csv.gz").write_bytes(bytes(data))
-    with pytest.raises(DataError, match="damaged gzip|truncated gzip"):
+    with pytest.raises(DataError, match=r"damaged gzip|truncated gzip"):
         read_rows(tmp_path / "a.csv.gz", Columns(), "a.csv.gz")
 
 
@@ -231,7 +232,12 @@ def test_what_is_written_as_csv_is_read_back(rows: list[tuple[str, int]]) -> Non
 @given(st.binary(max_size=200))
 def test_no_bytes_do_anything_but_parse_or_be_refused_in_one_sentence(data: bytes) -> None:
     for name in ("a.csv", "a.fa", "a.tsv"):
-        try:
-            check_rows(parse_rows(data, Columns(), name), TWO, "train", name)
-        except DataError as problem:
-            assert "\n" not in str(problem)
+        assert "\n" not in outcome(data, name)
+
+
+def outcome(data: bytes, name: str) -> str:
+    try:
+        check_rows(parse_rows(data, Columns(), name), TWO, "train", name)
+    except DataError as problem:
+        return str(problem)
+    return "read"

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from dnabench.harness.errors import RequestError
 from dnabench.harness.metrics import METRICS, evaluate
 from dnabench.harness.stats import bootstrap as routes

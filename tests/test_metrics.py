@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dnabench.harness.errors import RequestError
-from dnabench.harness.metrics import METRICS, evaluate, find_metric
-from dnabench.harness.types import Target
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics as sk
+
+from dnabench.harness.errors import RequestError
+from dnabench.harness.metrics import METRICS, evaluate, find_metric
+from dnabench.harness.types import Target
 
 BINARY = Target("class", ("no", "yes"))
 NINE = Target("class", tuple(map(str, range(9))))

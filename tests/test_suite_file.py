@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from dnabench.harness import metrics
 from dnabench.harness.data import suite_schema
 from dnabench.harness.data.suite_file import read_suite

@@ -5,6 +5,7 @@ import random
 from pathlib import Path
 
 import pytest
+
 from dnabench.harness.data.load import DataOptions, load_splits
 from dnabench.harness.data.user_file import user_task
 from dnabench.harness.errors import DataError, RequestError
@@ -53,7 +54,9 @@ def test_a_group_column_is_never_divided_and_becomes_the_dependence(tmp_path: Pa
 
 def test_the_files_own_splits_are_used(tmp_path: Path) -> None:
     path = tmp_path / "a.tsv"
-    rows = [f"{'ACGT' * 3}{'ACGT'[i % 4]}{'ACGT'[i // 4]}\t{i % 2}\t{['train', 'val', 'test'][i % 3]}" for i in range(12)]
+    rows = [
+        f"{'ACGT' * 3}{'ACGT'[i % 4]}{'ACGT'[i // 4]}\t{i % 2}\t{['train', 'val', 'test'][i % 3]}" for i in range(12)
+    ]
     path.write_text("\n".join(("sequence\tlabel\tsplit", *rows)))
     task = user_task(path)
     assert not task.split_rule.made
@@ -115,7 +118,7 @@ def test_a_missing_label_is_refused_with_its_line_and_is_no_class(tmp_path: Path
     (tmp_path / "a.csv").write_text("sequence,label\n" + "A,1\nC,0\n" * 5 + "G,NaN\n")
     task = user_task(tmp_path / "a.csv")
     assert task.target.classes == ("0", "1")
-    with pytest.raises(DataError, match="line 12.*'NaN'"):
+    with pytest.raises(DataError, match=r"line 12.*'NaN'"):
         load_splits(task, OFFLINE)
 
 

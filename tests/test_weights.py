@@ -4,6 +4,8 @@ import hashlib
 
 import numpy as np
 import pytest
+from scipy.stats import binom, chi2
+
 from dnabench.harness.stats import weights
 from dnabench.harness.stats.weights import (
     LANES,
@@ -16,7 +18,6 @@ from dnabench.harness.stats.weights import (
     stratified,
     threefry,
 )
-from scipy.stats import binom, chi2
 
 F = 0xFFFFFFFF
 PI = ((0x13198A2E, 0x03707344), (0x243F6A88, 0x85A308D3))

@@ -23,10 +23,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .network import Output, load_tied, read_config, require, rounded_up
+from .network import HubNetwork, Output, load_tied, read_config, require, rounded_up
 from .selective_scan import scan
 
-INITIAL_DEVIATION = 0.02
+
+@dataclass(frozen=True)
+class Start:
+    """The keys of `initializer_cfg`, for a network without weights."""
+
+    initializer_range: float = 0.02
+    rescale_prenorm_residual: bool = True
+    n_residuals_per_layer: int = 1
 
 
 @dataclass(frozen=True)
@@ -64,10 +71,11 @@ class Config:
     bidirectional_weight_tie: bool = True
     rcps: bool = False
     complement_map: Mapping[str, int] = field(default_factory=dict)
+    initializer_cfg: Mapping[str, Any] = field(default_factory=dict)
     tie_word_embeddings: bool = True
 
 
-class Caduceus(nn.Module):
+class Caduceus(HubNetwork):
     """The network with its masked-language-model head; logits at a position are about the token there."""
 
     def __init__(self, config: Config) -> None:
@@ -115,7 +123,8 @@ class Backbone(nn.Module):
         super().__init__()
         self.config = config
         words = StrandEmbedding(config, vocabulary) if config.rcps else nn.Embedding(vocabulary, config.d_model)
-        nn.init.normal_((words.embedding if config.rcps else words).weight, std=INITIAL_DEVIATION)
+        start = read_config(Start, config.initializer_cfg)
+        nn.init.normal_((words.embedding if config.rcps else words).weight, std=start.initializer_range)
         self.embeddings = nn.ModuleDict({"word_embeddings": words})
         self.layers = nn.ModuleList(Block(config) for _ in range(config.n_layer))
         self.norm_f = _norm(config)
@@ -198,8 +207,10 @@ class Mamba(nn.Module):
         self.D = nn.Parameter(torch.ones(inner))
         self.out_proj = nn.Linear(inner, width, bias=ssm.bias)
         _start_steps(self.dt_proj, ssm)
-        # As the hub's code: a residual path of n layers starts with projections √n times smaller.
-        nn.init.kaiming_uniform_(self.out_proj.weight, a=math.sqrt(5) * math.sqrt(config.n_layer))
+        start = read_config(Start, config.initializer_cfg)
+        if start.rescale_prenorm_residual:
+            with torch.no_grad():
+                self.out_proj.weight /= math.sqrt(start.n_residuals_per_layer * config.n_layer)
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, length, d_model) to the same shape; position i sees 0 … i."""
@@ -252,8 +263,8 @@ def reverse_complement(x: Tensor) -> Tensor:
 def complement(pairs: Mapping[str, int], vocabulary: int) -> Tensor:
     """The complement of every token id; ids that the map lacks are their own. JSON's keys are strings in any order.
 
-    >>> complement({"1": 2, "10": 3, "2": 1, "3": 10}, 4)
-    tensor([ 0,  2,  1, 10])
+    >>> complement({"0": 0, "10": 1, "1": 10}, 12)
+    tensor([ 0, 10,  2,  3,  4,  5,  6,  7,  8,  9,  1, 11])
     """
     known = {int(token): int(other) for token, other in pairs.items()}
     return torch.tensor([known.get(token, token) for token in range(vocabulary)])

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .network import Output, read_config, require
+from .network import HubNetwork, Output, read_config, require
 
 UNKNOWN = 4
 STEM_KERNEL = 9
@@ -43,7 +43,7 @@ class Config:
     d_output: int = 0
 
 
-class ConvNova(nn.Module):
+class ConvNova(HubNetwork):
     """The network with the head that its configuration names: the vocabulary per base, classes per sequence, or none."""
 
     def __init__(self, config: Config) -> None:
@@ -97,6 +97,10 @@ class ConvNova(nn.Module):
         others = tuple(x.transpose(1, 2) for x in complements[:-1])
         extras = {"stem_and_layer_features": states, "complement_features": others}
         return Output(last, (*states, last), logits, dict(extras))
+
+    def load_hub_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Puts the tensors of a state dict in, or of a Lightning checkpoint's, which writes `model.` before names."""
+        super().load_hub_weights({name.removeprefix("model."): tensor for name, tensor in weights.items()})
 
     def _one_hot(self, ids: Tensor, letters: int) -> Tensor:
         return functional.one_hot(ids, letters).transpose(1, 2).to(self.linear.weight.dtype)

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .network import Output, activation, initialise, read_config, require
+from .network import HubNetwork, Output, activation, initialise, read_config, require
 
 # Carried by hub files and read by no language-model output.
 UNUSED = ("bert.pooler.*", "bert.embeddings.position_ids", "cls.seq_relationship.*")
@@ -45,8 +45,10 @@ class Config:
     fork: bool = False
 
 
-class DNABERT(nn.Module):
+class DNABERT(HubNetwork):
     """The encoder with its masked-language-model head."""
+
+    unused = UNUSED
 
     def __init__(self, config: Config) -> None:
         super().__init__()

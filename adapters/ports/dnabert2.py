@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .network import Output, activation, initialise, read_config
+from .network import HubNetwork, Output, activation, initialise, read_config
 
 UNUSED = ("*embeddings.position_ids", "*embeddings.token_type_ids", "bert.pooler.*")
 PAD_SCORE = -10_000.0
@@ -43,8 +43,10 @@ class Config:
     initializer_range: float = 0.02
 
 
-class DNABERT2(nn.Module):
+class DNABERT2(HubNetwork):
     """The encoder below the key prefix `bert.` with its masked-language-model head."""
+
+    unused = UNUSED
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -69,8 +71,10 @@ class DNABERT2(nn.Module):
         return Output(states[-1], tuple(states) if all_layers else (), logits)
 
 
-class DNABERTS(nn.Module):
+class DNABERTS(HubNetwork):
     """The same encoder without a prefix, and a pooler: DNABERT-S, which has no language-model head."""
+
+    unused = UNUSED
 
     def __init__(self, config: Config) -> None:
         super().__init__()

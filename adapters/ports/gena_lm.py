@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from . import dnabert
 from .dnabert import Embeddings, Encoder, Predictions, SelfAttention
-from .network import Output, activation, initialise, read_config, require, rotary_angles, rotate
+from .network import HubNetwork, Output, activation, initialise, read_config, require, rotary_angles, rotate
 
 # Carried by hub files, read by nothing here: a buffer, and heads that the named architecture does not have.
 UNUSED = (
@@ -42,8 +42,10 @@ class Config(dnabert.Config):
     pretraining: bool = False
 
 
-class GENALM(nn.Module):
+class GENALM(HubNetwork):
     """The encoder with its masked-language-model head and, for BertForPreTraining, the pooler and the pair head."""
+
+    unused = UNUSED
 
     def __init__(self, config: Config) -> None:
         super().__init__()

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .network import Output, initialise, read_config, require
+from .network import HubNetwork, Output, initialise, read_config, require
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Config:
     tie_word_embeddings: bool = False
 
 
-class GPN(nn.Module):
+class GPN(HubNetwork):
     """The newer network with its masked-language-model head; its norms have no bias where `bias` is false."""
 
     def __init__(self, config: Config) -> None:
@@ -100,7 +100,7 @@ class GPN(nn.Module):
         return logits
 
 
-class ConvNet(nn.Module):
+class ConvNet(HubNetwork):
     """The older network: norms behind every part and none at the end."""
 
     def __init__(self, config: Config) -> None:

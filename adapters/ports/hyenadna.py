@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .network import Output, initialise, read_config, require, rounded_up
+from .network import HubNetwork, Output, initialise, read_config, require, rounded_up
 
 SHORT_PADDING = 2
 
@@ -54,7 +54,7 @@ class Config:
     tie_word_embeddings: bool = True
 
 
-class HyenaDNA(nn.Module):
+class HyenaDNA(HubNetwork):
     """The network with its language-model head: logits at position i predict the token at i + 1."""
 
     def __init__(self, config: Config) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from dataclasses import MISSING, dataclass, field, fields
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -122,6 +122,17 @@ def rounded_up(size: int, multiple: int) -> int:
     (16, 16)
     """
     return -(-size // multiple) * multiple
+
+
+class HubNetwork(nn.Module):
+    """A network whose tensors have the names of the hub's file, apart from shared and unused ones."""
+
+    unused: ClassVar[tuple[str, ...]] = ()
+    """Patterns of names that hub files carry and that no output depends on."""
+
+    def load_hub_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Puts the tensors of a hub file in; RuntimeError names those that do not fit."""
+        load_tied(self, weights, self.unused)
 
 
 def load_tied(

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .network import Output, initialise, read_config, require, rotary_angles, rotate
+from .network import HubNetwork, Output, initialise, read_config, require, rotary_angles, rotate
 
 # Carried by hub files, read by nothing here: a head for protein contacts, positions that rotary models never look up,
 # buffers that are computed.
@@ -56,8 +56,10 @@ class Config:
     tie_word_embeddings: bool = True
 
 
-class NucleotideTransformer(nn.Module):
+class NucleotideTransformer(HubNetwork):
     """The encoder with its masked-language-model head."""
+
+    unused = UNUSED
 
     def __init__(self, config: Config) -> None:
         super().__init__()

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+
 from dnabench.harness.data.fingerprint import label_words, row_words
 from dnabench.harness.sequence import reverse_complements
 from dnabench.harness.types import Inputs, Split, Splits
-from numpy.typing import NDArray
 
 Mask = NDArray[np.bool_]
 

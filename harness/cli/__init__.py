@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from ..errors import DnabenchError
+from ..errors import DnabenchError, RequestError
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -19,6 +19,7 @@ def main(words: Sequence[str] | None = None) -> None:
 
 def run_words(words: Sequence[str]) -> int:
     """Run one command line and return its exit code."""
+    from .out import say
     from .spellings import respell
 
     try:
@@ -38,19 +39,19 @@ def run_words(words: Sequence[str]) -> int:
         return 0
 
 
-def say(line: str) -> None:
-    """One line of news on stderr."""
-    print(f"dnabench: {line}", file=sys.stderr)
-
-
 def _call(words: Sequence[str]) -> int:
-    from .app import app
+    """The command's own exit code; what typer has to say of a wrong option comes back as one sentence."""
+    from .app import EXAMPLES, app
 
     try:
-        app(args=list(words) or ["--help"], prog_name="dnabench")
-    except SystemExit as done:
-        code = done.code
-        if code == 130:
-            raise KeyboardInterrupt from None
-        return code if isinstance(code, int) else 0 if code is None else 1
-    return 0
+        code = app(args=list(words) or ["--help"], prog_name="dnabench", standalone_mode=False)
+    except Exception as error:
+        # Typer's own errors have no public base class in all versions; all of them can format themselves.
+        if not hasattr(error, "format_message"):
+            raise
+        command = next((word for word in words if not word.startswith("-")), "")
+        where = f"dnabench {command} --help" if command in EXAMPLES else "dnabench --help"
+        raise RequestError(f"{error.format_message().rstrip('.')} ({where})") from None
+    if code == 130:
+        raise KeyboardInterrupt
+    return code if isinstance(code, int) else 0

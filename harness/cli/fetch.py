@@ -1,5 +1,42 @@
-"""stub"""
+"""`dnabench fetch`: bring files here before going where there is no network."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from typer import Argument
+
+from . import options as o
 
 
-def fetch() -> None:
-    """Stub."""
+def fetch(
+    names: Annotated[list[str], Argument(help="Suites, tasks or models.", metavar="SUITE|TASK|MODEL...")],
+    data: o.Data = None,
+    offline: o.Offline = False,
+    format_name: o.FormatName = "",
+    as_json: o.AsJson = False,
+) -> int:
+    """Download what a suite, task or model needs, check it, and say what each file was proved to be."""
+    face = o.form(format_name, as_json, piped="console")
+    from ..data.fetch import fetch_task
+    from ..data.sources import DataOptions
+    from ..registry import find_tasks, models
+    from ..report.lists import fetched_table
+    from .out import say, show_table
+
+    options, words = DataOptions(data_dir=data, offline=offline), o.words(names)
+    for name in (word for word in words if word in models()):
+        say(f"{name} needs no files: it learns from the task alone")
+    wanted = [word for word in words if word not in models()]
+    if not wanted:
+        return 0
+    done = [got for task in find_tasks((), wanted) for got in fetch_task(task, options, _told)]
+    show_table(fetched_table(done), face)
+    return int(any(got.problem for got in done))
+
+
+def _told(line: str) -> None:
+    from .out import quiet, say
+
+    if not quiet():
+        say(line)

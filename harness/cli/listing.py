@@ -1,5 +1,55 @@
-"""stub"""
+"""`dnabench list`: what there is, by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Argument
+
+from ..errors import RequestError, nearest
+from . import options as o
+
+if TYPE_CHECKING:
+    from ..report.render import Table
+
+KINDS = ("suites", "tasks", "models", "metrics", "runs")
 
 
-def list_names() -> None:
-    """Stub."""
+def list_names(
+    kind: Annotated[str, Argument(help="suites, tasks, models, metrics or runs.")] = "tasks",
+    pattern: o.Pattern = "",
+    output: o.Output = Path("results"),
+    format_name: o.FormatName = "",
+    as_json: o.AsJson = False,
+) -> int:
+    """List suites, tasks, models, metrics or runs; alias: ls."""
+    from .out import show_table
+
+    show_table(_table(_kind(kind), pattern, output), o.form(format_name, as_json, piped="console"))
+    return 0
+
+
+def _kind(word: str) -> str:
+    for kind in KINDS:
+        if word in (kind, kind.removesuffix("s")):
+            return kind
+    raise RequestError(f"cannot list {word!r}.{nearest(word, KINDS)} There are: {', '.join(KINDS)}.")
+
+
+def _table(kind: str, pattern: str, output: Path) -> Table:
+    from .. import registry
+    from ..report import lists
+
+    if kind == "metrics":
+        return lists.metric_table(pattern)
+    if kind == "models":
+        return lists.model_table(registry.models(), pattern)
+    if kind == "runs":
+        from ..run.store import read_records
+
+        return lists.run_table(read_records(output), output, pattern)
+    suites = registry.usable_suites()
+    if kind == "suites":
+        return lists.suite_table(suites, pattern)
+    return lists.task_table((task for suite in suites for task in suite.tasks), pattern)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
 from ..errors import RequestError
+
+if TYPE_CHECKING:
+    from ..types import Adapter
 
 Models = Annotated[
     list[str], Option("-m", "--model", help="Registered name or file.py:Class; several with commas.", metavar="MODEL")
@@ -26,7 +29,7 @@ Recipe = Annotated[str, Option(help="A recipe of the task file, such as gue-offi
 ModelArgs = Annotated[list[str], Option("--model-args", help="Options of the model: k=4,strands=one.", metavar="K=V")]
 AsName = Annotated[str, Option("--as", help="A stable name for one model.", metavar="NAME")]
 Seeds = Annotated[str, Option(help="Seeds of protocols that use one: 0-4 or 0,1,2.")]
-Limit = Annotated[int, Option(help="Only the first N rows of each split; the record is marked partial.", metavar="N")]
+Limit = Annotated[int | None, Option(min=1, help="Only the first N rows of each split; the record is marked partial.", metavar="N")]
 BatchSize = Annotated[str, Option("--batch-size", help="Rows per batch, or auto.", metavar="N")]
 Device = Annotated[str, Option(help="cpu, cuda, cuda:1 or auto.")]
 Data = Annotated[Path | None, Option("--data", help="Folder with the official files.", metavar="DIR")]
@@ -35,7 +38,7 @@ Fresh = Annotated[bool, Option("--fresh", help="Compute again what is already th
 DryRun = Annotated[bool, Option("--dry-run", help="Print the plan and compute nothing.")]
 Output = Annotated[Path, Option("-o", "--output", help="Folder of the results.", metavar="DIR")]
 AsJson = Annotated[bool, Option("--json", help="Same as --format json.")]
-FormatName = Annotated[str, Option("--format", help="console, md, csv, tex or json; md where stdout is no terminal.")]
+FormatName = Annotated[str, Option("--format", help="console, md, csv, tex or json; the first that suits stdout.")]
 MetricName = Annotated[str, Option("--metric", help="A stored metric in place of the tasks' own.")]
 Verbose = Annotated[bool, Option("-v", "--verbose", help="A line per cell on stderr.")]
 Published = Annotated[Path, Option(help="Folder with the literature's scores (csv).", metavar="DIR")]
@@ -82,12 +85,45 @@ def model_args(values: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def form(name: str, as_json: bool) -> str:
-    """The format asked for; a terminal gets `console`, a file or pipe `md`."""
+def suites(names: Sequence[str], folders: Sequence[str]) -> list[str]:
+    """Suites by name, or as a folder of that name below one of `--include-path`."""
+    return [next((str(Path(f, n)) for f in words(folders) if Path(f, n).exists()), n) for n in words(names)]
+
+
+def adapters(specs: Sequence[str], args: Mapping[str, str], as_name: str) -> tuple[Adapter, ...]:
+    """The models asked for; options and a name of one's own are for one model at a time."""
+    from ..registry import find_model, models
+
+    names = words(specs)
+    if not names:
+        raise RequestError(f"which model? -m NAME, several with commas: {', '.join(models())}.")
+    if as_name and len(names) > 1:
+        raise RequestError(f"--as {as_name} names one model, and here are {len(names)}: {', '.join(names)}.")
+    if args and len(names) > 1:
+        raise RequestError(f"--model-args belong to one model, and here are {len(names)}: run them one by one.")
+    return tuple(find_model(name, args, as_name or None) for name in names)
+
+
+def overrides(batch_size: str, device: str) -> dict[str, Any]:
+    """What the command line changes in a protocol; `auto` leaves it as it is.
+
+    >>> overrides("8", "auto")
+    {'batch_size': 8}
+    """
+    found: dict[str, Any] = {}
+    if batch_size not in ("", "auto"):
+        if not batch_size.isdigit() or int(batch_size) < 1:
+            raise RequestError(f"--batch-size {batch_size!r}: write a whole number of at least 1, or auto.")
+        found["batch_size"] = int(batch_size)
+    return found | ({"device": device} if device not in ("", "auto") else {})
+
+
+def form(name: str, as_json: bool, piped: str = "md") -> str:
+    """The format asked for; a terminal gets `console`, a file or pipe what reads best there."""
     import sys
 
     from ..report.render import check_format
 
     if as_json:
         return "json"
-    return check_format(name) if name else "console" if sys.stdout.isatty() else "md"
+    return check_format(name) if name else "console" if sys.stdout.isatty() else piped

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from . import options as o
 
+if TYPE_CHECKING:
+    from ..run.plan import Planned, Request
+    from ..run.run import Outcome
+
 
 def run(  # noqa: PLR0913 - a command's signature is its help page
-    model: o.Models = [],  # noqa: B006 - typer reads, never changes it
+    model: o.Models = [],  # noqa: B006 - typer reads a default, nobody changes it
     suite: o.Suites = [],  # noqa: B006
     task: o.Tasks = [],  # noqa: B006
     protocol: o.ProtocolName = "",
@@ -18,15 +25,61 @@ def run(  # noqa: PLR0913 - a command's signature is its help page
     data: o.Data = None,
     output: o.Output = Path("results"),
     seeds: o.Seeds = "0",
-    limit: o.Limit = 0,
+    limit: o.Limit = None,
+    batch_size: o.BatchSize = "",
+    device: o.Device = "",
     fresh: o.Fresh = False,
     dry_run: o.DryRun = False,
     offline: o.Offline = False,
-    batch_size: o.BatchSize = "auto",
-    device: o.Device = "auto",
     include_path: o.Includes = [],  # noqa: B006
     format_name: o.FormatName = "",
     as_json: o.AsJson = False,
     verbose: o.Verbose = False,
-) -> None:
+) -> int:
     """Score models on tasks and print a table; what is already there is not computed again."""
+    face = o.form(format_name, as_json)
+    from ..data.load import DataOptions
+    from ..registry import find_tasks
+    from ..run.plan import Request, make_plan
+
+    request = Request(
+        models=o.adapters(model, o.model_args(model_args), as_name),
+        tasks=find_tasks(o.suites(suite, include_path), o.words(task)),
+        protocol=protocol or None,
+        recipe=recipe or None,
+        overrides=o.overrides(batch_size, device),
+        seeds=o.seeds(seeds),
+        limit=limit,
+        fresh=fresh,
+    )
+    where = DataOptions(data_dir=data, offline=offline)
+    plan = make_plan(request, output, where)
+    return _print_plan(plan, face) if dry_run else _run(request, plan, (where, output, face, verbose))
+
+
+def _print_plan(plan: Sequence[Planned], face: str) -> int:
+    from ..report.plans import plan_table
+    from .out import show_table
+
+    show_table(plan_table(plan), face)
+    return 0
+
+
+def _run(request: Request, plan: Sequence[Planned], how: tuple[Any, Path, str, bool]) -> int:
+    """Run the plan, print its table on stdout and what happened on stderr."""
+    from ..report.plans import summary, warning
+    from ..report.tables import score_table
+    from ..run.run import RunOptions, run_plan
+    from .out import counted, quiet, say, show_table
+
+    where, output, face, verbose = how
+    command = " ".join(["dnabench", *sys.argv[1:]])
+    done: list[Outcome] = list(counted(run_plan(plan, RunOptions(where, command)), plan, verbose))
+    records = [outcome.record for outcome in done]
+    related = {task.name: task.dependence.shares_test_rows_with for task in request.tasks}
+    show_table(score_table(records, [task.name for task in request.tasks], related=related), face)
+    if verbose or not quiet():
+        print("", *summary(done, output), sep="\n", file=sys.stderr)
+    if warning(done):
+        say(warning(done))
+    return int(any(record.status in ("failed", "unavailable") for record in records))

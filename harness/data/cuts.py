@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
+
 from dnabench.harness.errors import DataError, nearest
 from dnabench.harness.types import Split, SplitFacts, Splits, Task
-from numpy.typing import NDArray
 
 from .fingerprint import content_keys
 from .folds import PARTS, draw_dev_rows, draw_folds, draw_parts
@@ -37,17 +38,11 @@ def by_column(task: Task, seen: Seen, whole: SplitFacts) -> Splits:
     parts = {name: rows.take(np.flatnonzero(names == name), name) for name in SPLITS}
     for name in ("train", "test"):
         if not len(parts[name]):
-            raise DataError(
-                f"{seen.file}: no row has {name!r} in the column {task.split_rule.column!r}: mark some"
-            )
+            raise DataError(f"{seen.file}: no row has {name!r} in the column {task.split_rule.column!r}: mark some")
     known = task.source.files
-    facts = {
-        name: identify_part(parts[name], seen, whole, known.get(name)) for name in SPLITS if len(parts[name])
-    }
+    facts = {name: identify_part(parts[name], seen, whole, known.get(name)) for name in SPLITS if len(parts[name])}
     if task.split_rule.made:
-        facts = {
-            name: replace(fact, file=f"{fact.file} ({name} drawn by content)") for name, fact in facts.items()
-        }
+        facts = {name: replace(fact, file=f"{fact.file} ({name} drawn by content)") for name, fact in facts.items()}
     if not len(parts["dev"]):
         drawn, drawn_facts = draw_dev(task, replace(seen, checked=parts["train"]), facts["train"])
         parts, facts = parts | drawn, facts | drawn_facts
@@ -61,9 +56,7 @@ def by_fold(task: Task, seen: Seen, whole: SplitFacts) -> Splits:
     test = replace(rows, split=_folded(task, replace(rows.split, name="test"), groups))
     nothing = np.empty(0, np.int64)
     facts = {"test": identify_part(test, seen, whole, task.source.files.get("test"))}
-    return Splits(
-        take_rows(rows.split, nothing, "train"), take_rows(rows.split, nothing, "dev"), test.split, facts
-    )
+    return Splits(take_rows(rows.split, nothing, "train"), take_rows(rows.split, nothing, "dev"), test.split, facts)
 
 
 def draw_dev(task: Task, seen: Seen, facts: SplitFacts) -> tuple[dict[str, Checked], dict[str, SplitFacts]]:
@@ -82,9 +75,7 @@ def draw_dev(task: Task, seen: Seen, facts: SplitFacts) -> tuple[dict[str, Check
 
 def limit_splits(task: Task, splits: Splits, limit: int) -> Splits:
     """At most `limit` rows of each split, classes balanced, chosen by content; folds are redrawn."""
-    train, dev, test = (
-        take_rows(s, balanced_rows(s, limit)) for s in (splits.train, splits.dev, splits.test)
-    )
+    train, dev, test = (take_rows(s, balanced_rows(s, limit)) for s in (splits.train, splits.dev, splits.test))
     if task.split_rule.kind == "kfold":
         test = _folded(task, test, _groups(task, test, task.name))
     return replace(splits, train=train, dev=dev, test=test)

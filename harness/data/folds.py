@@ -12,12 +12,13 @@ from heapq import heapify, heapreplace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from dnabench.harness.errors import DataError
-from dnabench.harness.sequence import canonical
-from dnabench.harness.types import Inputs, Split, SplitRule
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
+
+from dnabench.harness.errors import DataError
+from dnabench.harness.sequence import canonical
+from dnabench.harness.types import Inputs, Split, SplitRule
 
 from .fingerprint import hash_words, row_words
 from .rows import take_rows
@@ -44,17 +45,13 @@ def fold_splits(split: Split, rule: SplitRule) -> Iterator[tuple[Split, Split, N
         yield take_rows(others, train, "train"), take_rows(others, dev, "dev"), np.flatnonzero(folds == fold)
 
 
-def draw_dev_rows(
-    train: Split, groups: Labels | None, seed: int = 0
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def draw_dev_rows(train: Split, groups: Labels | None, seed: int = 0) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Indices of the rows that stay in train and of those that become dev, where there is no dev set."""
     part = draw_parts(train.inputs, groups, (1 - DEV_SHARE, DEV_SHARE), seed)
     return np.flatnonzero(part == 0), np.flatnonzero(part == 1)
 
 
-def draw_parts(
-    inputs: Inputs, groups: Labels | None, shares: Sequence[float], seed: int = 0
-) -> NDArray[np.int64]:
+def draw_parts(inputs: Inputs, groups: Labels | None, shares: Sequence[float], seed: int = 0) -> NDArray[np.int64]:
     """The part (0, 1, …) of each row: units in the order of their hash are cut at the shares of all rows.
 
     Every part gets at least one unit. Raises DataError where there are fewer units than parts.
@@ -66,9 +63,7 @@ def draw_parts(
     units = find_units(inputs, groups, seed)
     if len(units.keys) < len(shares):
         what = "groups" if groups is not None else "different sequences"
-        raise DataError(
-            f"{len(units.keys)} {what} cannot be divided into {len(shares)} splits: give more rows"
-        )
+        raise DataError(f"{len(units.keys)} {what} cannot be divided into {len(shares)} splits: give more rows")
     order = np.argsort(units.keys, kind="stable")
     middle = np.cumsum(units.sizes[order]) - units.sizes[order] / 2
     cuts = np.cumsum(np.asarray(shares, float))[:-1] * len(inputs)
@@ -85,9 +80,7 @@ def draw_folds(inputs: Inputs, groups: Labels | None, rule: SplitRule) -> NDArra
     units = find_units(inputs, groups, rule.seed)
     if len(units.keys) < rule.folds:
         what = "groups" if groups is not None else "different sequences"
-        raise DataError(
-            f"{len(units.keys)} {what} cannot be divided into {rule.folds} folds: ask for fewer folds"
-        )
+        raise DataError(f"{len(units.keys)} {what} cannot be divided into {rule.folds} folds: ask for fewer folds")
     fold = np.empty(len(units.keys), np.int64)
     sizes = [(0, f) for f in range(rule.folds)]
     heapify(sizes)

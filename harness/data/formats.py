@@ -87,9 +87,7 @@ def read_table(
     body, lines = cells[1:], lines[1:]
     if set(map(len, body)) - {len(header)}:
         _refuse_ragged(body, lines, len(header), name)
-    return dict(
-        zip(header, map(list, zip(*body, strict=True)) if body else ([] for _ in header), strict=True)
-    ), lines
+    return dict(zip(header, map(list, zip(*body, strict=True)) if body else ([] for _ in header), strict=True)), lines
 
 
 def _cells(text: str, delimiter: str, name: str) -> tuple[list[list[str]], Sequence[int]]:
@@ -120,9 +118,7 @@ def _quoted_cells(text: str, delimiter: str, name: str) -> tuple[list[list[str]]
                 numbers.append(line)
             line = reader.line_num + 1
     except csv.Error as problem:
-        raise DataError(
-            f"{name}, line {line}: broken quoting ({problem}): close or remove the quote"
-        ) from None
+        raise DataError(f"{name}, line {line}: broken quoting ({problem}): close or remove the quote") from None
     finally:
         csv.field_size_limit(usual)
     return cells, numbers
@@ -161,9 +157,7 @@ def _pick(table: dict[str, list[str]], lines: Sequence[int], columns: Columns, n
     for column in (*columns.sequences, columns.label):
         if column not in table:
             seen = ", ".join(map(repr, table))
-            raise DataError(
-                f"{name}: there is no column {column!r}, only {seen}.{nearest(column, list(table))}"
-            )
+            raise DataError(f"{name}: there is no column {column!r}, only {seen}.{nearest(column, list(table))}")
     rest = {key: cells for key, cells in table.items() if key not in (*columns.sequences, columns.label)}
     seconds = table[columns.sequences[1]] if len(columns.sequences) > 1 else []
     return Rows(table[columns.sequences[0]], seconds, table[columns.label], rest, lines=lines)
@@ -177,9 +171,7 @@ def _likely_delimiter(text: str) -> str:
 def _fasta_rows(text: str, columns: Columns, name: str) -> Rows:
     """Label in the header's last field; earlier `key=value` fields that all records have become columns."""
     if len(columns.sequences) > 1:
-        raise DataError(
-            f"{name} is FASTA, which holds no pairs: give a csv with {', '.join(columns.sequences)}"
-        )
+        raise DataError(f"{name} is FASTA, which holds no pairs: give a csv with {', '.join(columns.sequences)}")
     text = text.lstrip("\n")
     if not text.startswith(">"):
         raise DataError(f"{name}, line 1: a FASTA file starts with '>', found {text[:20]!r}")
@@ -189,9 +181,7 @@ def _fasta_rows(text: str, columns: Columns, name: str) -> Rows:
         header, _, body = record.partition("\n")
         fields = header.replace("|", " ").split()
         if len(fields) < 2:
-            raise DataError(
-                f"{name}, line {line}: the header {'>' + header!r} has no label as its last field"
-            )
+            raise DataError(f"{name}, line {line}: the header {'>' + header!r} has no label as its last field")
         sequences.append(body.replace("\n", "").replace(" ", ""))
         labels.append(fields[-1].removeprefix(f"{columns.label}="))
         extras.append({"id": fields[0], **dict(f.split("=", 1) for f in fields[1:-1] if "=" in f)})

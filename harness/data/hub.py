@@ -47,7 +47,7 @@ def find_kept(repository: Repository, file: str, cache: Path) -> Kept | None:
     """A file that was downloaded before, at the pinned or recorded commit; None where there is none."""
     folder = _folder(repository, cache)
     commit = _recorded(folder, repository.revision)
-    if commit is None or not (folder / commit / _safe(file)).is_file():
+    if commit is None or not (folder / commit / safe_path(file)).is_file():
         return None
     return Kept(folder / commit / file, f"hub:{repository.name}@{commit[:7]}")
 
@@ -68,19 +68,20 @@ def download(repository: Repository, file: str, cache: Path) -> Kept:
         _record(folder, repository.revision, commit)
     else:
         _resolved(replace(repository, revision=commit))
-    _fetch(repository, _safe(file), commit, folder / commit)
+    _fetch(repository, safe_path(file), commit, folder / commit)
     return Kept(folder / commit / file, f"hub:{repository.name}@{commit[:7]}")
 
 
-def _safe(file: str) -> str:
+def safe_path(file: str) -> str:
+    """The path itself, if it stays inside the folder it is joined to; else Unavailable."""
     try:
         return relative_path(file)
     except ValueError as problem:
-        raise Unavailable(f"a path on the hub is refused: {problem}") from None
+        raise Unavailable(f"a path is refused: {problem}") from None
 
 
 def _folder(repository: Repository, cache: Path) -> Path:
-    name = _safe(repository.name).replace("/", "--")
+    name = safe_path(repository.name).replace("/", "--")
     return cache / "hub" / f"{repository.kind}s" / name
 
 
@@ -127,9 +128,7 @@ def _ask(repository: Repository, settings: tuple[str | None, str | None], minute
 
     def ask() -> Any:
         api = HfApi(endpoint=settings[0])
-        return api.repo_info(
-            repository.name, revision=repository.revision, repo_type=repository.kind, timeout=_SECONDS
-        )
+        return api.repo_info(repository.name, revision=repository.revision, repo_type=repository.kind, timeout=_SECONDS)
 
     try:
         return str(_in_one_sentence(ask, repository, "").sha)
@@ -164,9 +163,7 @@ def _in_one_sentence(call: Callable[[], _Result], repository: Repository, file: 
     except errors.GatedRepoError:
         said = f"{where} is gated: ask for access on its page, then `hf auth login` or set HF_TOKEN"
     except errors.RevisionNotFoundError:
-        said = (
-            f"{where} has no revision {repository.revision or 'main'!r}: correct the suite's `hub.revision`"
-        )
+        said = f"{where} has no revision {repository.revision or 'main'!r}: correct the suite's `hub.revision`"
     except errors.RepositoryNotFoundError:
         said = f"{where} does not exist or is private: check the name, or `hf auth login`"
     except errors.OfflineModeIsEnabled:

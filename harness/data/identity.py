@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 
 import numpy as np
+
 from dnabench.harness.errors import ChecksumError, DataError
 from dnabench.harness.sequence import lengths
 from dnabench.harness.types import FileFacts, Identity, Split, SplitFacts
@@ -86,9 +87,7 @@ def _facts(part: Checked, seen: Seen, identity: Identity, sums: tuple[str, str |
     )
 
 
-def _proofs(
-    seen: Seen, known: FileFacts, canonical: bytes, sums: tuple[str, str]
-) -> list[tuple[str, str, str]]:
+def _proofs(seen: Seen, known: FileFacts, canonical: bytes, sums: tuple[str, str]) -> list[tuple[str, str, str]]:
     """(what, found, expected) for every known checksum, of the file and of its canonical rows."""
     sha256, fingerprint = sums
     proofs = [("fingerprint", fingerprint, known.fingerprint)] if known.fingerprint else []
@@ -101,9 +100,7 @@ def _proofs(
 
 def _refuse(seen: Seen, split: Split, known: FileFacts, proof: tuple[str, str, str]) -> None:
     kind, found, expected = proof
-    rows = f"{len(split):,} {split.name} rows" + (
-        f", expected {known.rows:,}" if known.rows is not None else ""
-    )
+    rows = f"{len(split):,} {split.name} rows" + (f", expected {known.rows:,}" if known.rows is not None else "")
     raise ChecksumError(
         f"{seen.file} has {kind} {found[:12]}…, expected {expected[:12]}… ({rows}): "
         f"it was changed or its download broke: {seen.advice}"
@@ -112,9 +109,7 @@ def _refuse(seen: Seen, split: Split, known: FileFacts, proof: tuple[str, str, s
 
 def _check_counts(seen: Seen, split: Split, known: FileFacts) -> None:
     if known.rows is not None and known.rows != len(split):
-        raise DataError(
-            f"{seen.file} has {len(split):,} {split.name} rows, expected {known.rows:,}: {seen.advice}"
-        )
+        raise DataError(f"{seen.file} has {len(split):,} {split.name} rows, expected {known.rows:,}: {seen.advice}")
     found = class_counts(split)
     if known.class_counts is not None and found is not None and found != tuple(known.class_counts):
         raise DataError(

@@ -31,9 +31,7 @@ def load_splits(task: Task, options: DataOptions | None = None) -> Splits:
         known = task.source.files["all"]
         seen = read_file(task, "all", known, locate(task, known, options), options)
         facts = identify(seen, known)
-        splits = (
-            by_column(task, seen, facts) if task.split_rule.kind == "column" else by_fold(task, seen, facts)
-        )
+        splits = by_column(task, seen, facts) if task.split_rule.kind == "column" else by_fold(task, seen, facts)
     for split in (splits.train, splits.test):
         _refuse_one_class(split, splits)
     return splits if options.limit is None else limit_splits(task, splits, options.limit)
@@ -77,9 +75,7 @@ def _fixed(task: Task, options: DataOptions) -> Splits:
 def _genome(task: Task, options: DataOptions) -> Path:
     name = task.source.options.get("genome")
     if not isinstance(name, str):
-        raise TaskFileError(
-            f"{task.name}: `source.options.genome` must name the genome file of the intervals"
-        )
+        raise TaskFileError(f"{task.name}: `source.options.genome` must name the genome file of the intervals")
     return locate(task, FileFacts(name), options).path
 
 

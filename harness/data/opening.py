@@ -30,9 +30,7 @@ def read_plain(path: Path, name: str) -> bytes:
     try:
         data = path.read_bytes()
     except OSError as problem:
-        raise DataError(
-            f"{name} cannot be read ({problem.strerror}): check the file and its permissions"
-        ) from None
+        raise DataError(f"{name} cannot be read ({problem.strerror}): check the file and its permissions") from None
     return unpack(data, name)
 
 
@@ -48,9 +46,7 @@ def unpack(data: bytes, name: str) -> bytes:
     try:
         return gzip.decompress(data)
     except EOFError:
-        raise DataError(
-            f"{name} is a truncated gzip file ({len(data):,} bytes): fetch or copy it again"
-        ) from None
+        raise DataError(f"{name} is a truncated gzip file ({len(data):,} bytes): fetch or copy it again") from None
     except (zlib.error, gzip.BadGzipFile) as problem:
         raise DataError(f"{name} is a damaged gzip file ({problem}): fetch or copy it again") from None
 

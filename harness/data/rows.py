@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
+from numpy.typing import NDArray
+
 from dnabench.harness.errors import DataError
 from dnabench.harness.sequence import IUPAC
 from dnabench.harness.types import Inputs, Split, Target
-from numpy.typing import NDArray
 
 from .formats import Rows
 
@@ -173,9 +174,7 @@ def _numbers(words: Sequence[str], column: str, rows: Rows, file: str) -> list[f
         except ValueError:
             number = math.nan
         if not math.isfinite(number):
-            raise DataError(
-                f"{file}, {rows.place(row)}: the {column} {word!r} is not a finite number: drop the row"
-            )
+            raise DataError(f"{file}, {rows.place(row)}: the {column} {word!r} is not a finite number: drop the row")
         numbers.append(number)
     return numbers
 

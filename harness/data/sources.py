@@ -44,9 +44,7 @@ def locate(task: Task, facts: FileFacts, options: DataOptions) -> Found:
     if found:
         return found
     if task.source.embedded:
-        raise Unavailable(
-            f"{task.name}: {facts.path} is missing beside the suite file: reinstall or restore it"
-        )
+        raise Unavailable(f"{task.name}: {facts.path} is missing beside the suite file: reinstall or restore it")
     reason = _no_download(task, facts, options)
     if not reason:
         try:
@@ -108,7 +106,7 @@ def _spellings(facts: FileFacts) -> list[str]:
     """
     paths = [facts.path] + ([facts.hub_path] if facts.hub_path not in (None, facts.path) else [])
     spelt = []
-    for path in filter(None, paths):
+    for path in map(hub.safe_path, filter(None, paths)):
         stem, point, ending = path.removesuffix(".gz").rpartition(".")
         parquet = [f"{stem}.parquet"] if point and ending in ("csv", "tsv") else []
         spelt += [path, f"{path}.gz", *parquet]

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import pydantic
 import yaml
+
 from dnabench.harness.errors import TaskFileError, nearest
 from dnabench.harness.types import Dependence, FileFacts, Source, SplitRule, Suite, Target, Task
 
@@ -24,9 +25,7 @@ def read_suite(path: Path) -> Suite:
     path = path / "suite.yaml" if path.is_dir() else path
     file, data = _load(path)
     head = _validate(SuiteModel, data, (), file)
-    tasks = tuple(
-        _read_task(name, _merged(head.defaults, own), head, file) for name, own in head.tasks.items()
-    )
+    tasks = tuple(_read_task(name, _merged(head.defaults, own), head, file) for name, own in head.tasks.items())
     return Suite(head.suite, head.title, tasks, head.description, head.licence, head.citation, head.homepage)
 
 
@@ -103,13 +102,9 @@ def _check_whole(model: TaskModel, place: _Place, file: _File) -> None:
     if model.target == "value" and classes:
         raise _error(file, (*place, "classes"), "a task with target `value` has no classes: remove the key")
     if model.target == "class" and len(classes) < 2:
-        raise _error(
-            file, (*place, "classes"), "a task with target `class` needs `classes`: a count or two names"
-        )
+        raise _error(file, (*place, "classes"), "a task with target `class` needs `classes`: a count or two names")
     if model.target == "multilabel" and not classes:
-        raise _error(
-            file, (*place, "classes"), "a task with target `multilabel` needs `classes`: a count or names"
-        )
+        raise _error(file, (*place, "classes"), "a task with target `multilabel` needs `classes`: a count or names")
     if len(set(classes)) < len(classes):
         raise _error(file, (*place, "classes"), "two classes have the same name")
     needed = ("train", "test") if model.split.kind == "fixed" else ("all",)
@@ -129,9 +124,7 @@ def _load(path: Path) -> tuple[_File, Any]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as problem:
-        raise TaskFileError(
-            f"{path} cannot be read ({problem.strerror}): give a suite.yaml or its folder"
-        ) from None
+        raise TaskFileError(f"{path} cannot be read ({problem.strerror}): give a suite.yaml or its folder") from None
     except UnicodeDecodeError:
         raise TaskFileError(f"{path} is not UTF-8 text: a suite file is YAML saved as UTF-8") from None
     try:
@@ -154,9 +147,7 @@ def _refuse_repeated_keys(path: Path, node: yaml.Node) -> None:
         seen: set[Any] = set()
         for key, value in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value in seen and key.value != "<<":
-                raise TaskFileError(
-                    f"{path}, line {key.start_mark.line + 1}: the key {key.value!r} stands here twice"
-                )
+                raise TaskFileError(f"{path}, line {key.start_mark.line + 1}: the key {key.value!r} stands here twice")
             seen.add(key.value if isinstance(key, yaml.ScalarNode) else id(key))
             _refuse_repeated_keys(path, value)
 
@@ -181,9 +172,7 @@ def _validate(model: type[_Model], data: Any, place: _Place, file: _File) -> _Mo
     # A misspelt key is the cause of the missing one: say it first.
     first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
     # A union or a literal ends its place with pydantic's own words, which are no keys of the file.
-    inner = tuple(
-        step for step in first["loc"] if not str(step).startswith(("constrained-", "list[", "[key]"))
-    )
+    inner = tuple(step for step in first["loc"] if not str(step).startswith(("constrained-", "list[", "[key]")))
     raise _error(file, (*place, *inner), _sentence(model, first, inner))
 
 
@@ -196,9 +185,7 @@ def _sentence(model: type[pydantic.BaseModel], problem: Any, place: _Place) -> s
         where = "" if model is SuiteModel else " or under `defaults`"
         return f"the key {str(place[-1])!r} is missing: add it here{where}"
     if problem["type"] == "literal_error":
-        known = [
-            word.strip().strip("'") for word in problem["ctx"]["expected"].replace(" or ", ", ").split(",")
-        ]
+        known = [word.strip().strip("'") for word in problem["ctx"]["expected"].replace(" or ", ", ").split(",")]
         guess = nearest(str(problem["input"]), known) or f" Known: {', '.join(known)}."
         return f"{problem['input']!r} is none of the words allowed here.{guess}"
     said = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
@@ -227,9 +214,7 @@ def _line(node: yaml.Node, place: _Place) -> tuple[int, int]:
 
 def _child(node: yaml.Node, step: str | int) -> tuple[int, yaml.Node] | None:
     if isinstance(node, yaml.MappingNode):
-        return next(
-            ((key.start_mark.line, value) for key, value in node.value if key.value == str(step)), None
-        )
+        return next(((key.start_mark.line, value) for key, value in node.value if key.value == str(step)), None)
     if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
         return node.value[step].start_mark.line, node.value[step]
     return None

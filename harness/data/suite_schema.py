@@ -1,10 +1,12 @@
 """What may stand in suite.yaml: keys, types and what they must be together. `suite_file.py` reads it."""
 
+import re
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
-from dnabench.harness.types import TargetKind
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from dnabench.harness.types import TargetKind
 
 METRICS = (
     *("accuracy", "balanced_accuracy", "mcc", "f1_macro", "f1_binary", "auroc", "auprc"),
@@ -23,10 +25,8 @@ def relative_path(path: str) -> str:
     ValueError: '../secret' must be a relative path with forward slashes that stays inside its folder
     """
     parts = PurePosixPath(path).parts
-    if not path or path.startswith("/") or ".." in parts or "\\" in path or ":" in path or "\0" in path:
-        raise ValueError(
-            f"{path!r} must be a relative path with forward slashes that stays inside its folder"
-        )
+    if not path or path.startswith("/") or ".." in parts or re.search(r"^[A-Za-z]:|\\|\0", path):
+        raise ValueError(f"{path!r} must be a relative path with forward slashes that stays inside its folder")
     return path
 
 

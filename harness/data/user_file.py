@@ -25,9 +25,7 @@ def user_task(path: Path) -> Task:
     for its rows.
     """
     if not path.is_file():
-        raise RequestError(
-            f"{path} does not exist: give a csv, tsv, FASTA or parquet file with sequence and label"
-        )
+        raise RequestError(f"{path} does not exist: give a csv, tsv, FASTA or parquet file with sequence and label")
     rows = read_rows(path, Columns(), path.name)
     if not len(rows):
         raise DataError(f"{path.name} has no rows below its header: is the file cut short?")
@@ -44,9 +42,7 @@ def user_task(path: Path) -> Task:
         metrics=_VALUE_METRICS if value else _CLASS_METRICS,
         source=Source("files", {"all": FileFacts(path.name)}, embedded=True),
         split_rule=split_rule,
-        dependence=Dependence(
-            groups=split_rule.groups, reason="the file's own groups" if split_rule.groups else ""
-        ),
+        dependence=Dependence(groups=split_rule.groups, reason="the file's own groups" if split_rule.groups else ""),
         length=_one_length(rows.sequences),
         notes=(said, how),
         folder=str(path.parent),
@@ -57,23 +53,17 @@ def infer_target(rows: Rows, file: str) -> tuple[Target, str]:
     """What the labels are, and the sentence that says so.
 
     >>> infer_target(Rows(["A", "C"], [], ["yes", "no"]), "a.csv")
-    (Target(kind='class', classes=('no', 'yes')), "2 classes (no, yes), inferred from the labels")
+    (Target(kind='class', classes=('no', 'yes')), '2 classes (no, yes), inferred from the labels')
     """
     # A missing label is no class: the loader refuses it with its line.
     words = {word for word in rows.labels if word.strip().lower() not in NO_LABEL}
     numbers = _numbers(words)
-    if numbers is not None and (
-        len(words) > MOST_CLASSES or not all(number.is_integer() for number in numbers)
-    ):
+    if numbers is not None and (len(words) > MOST_CLASSES or not all(number.is_integer() for number in numbers)):
         return Target("value"), "values to be predicted, inferred from the labels"
     if len(words) > MOST_CLASSES:
-        raise DataError(
-            f"{file}: the labels are {len(words):,} different words: more than {MOST_CLASSES} need a suite"
-        )
+        raise DataError(f"{file}: the labels are {len(words):,} different words: more than {MOST_CLASSES} need a suite")
     if len(words) < 2:
-        raise DataError(
-            f"{file}: all labels are {min(words, default='')!r}: a score needs at least two classes"
-        )
+        raise DataError(f"{file}: all labels are {min(words, default='')!r}: a score needs at least two classes")
     classes = tuple(sorted(words, key=float if numbers is not None else str))
     shown = ", ".join(classes[:6]) + (", …" if len(classes) > 6 else "")
     return Target("class", classes), f"{len(classes)} classes ({shown}), inferred from the labels"

@@ -65,7 +65,7 @@ def _info(name: str, adapter: Any) -> Finding:
         json.dumps(dict(info.options))
     except TypeError as error:
         faults.append(f"options cannot be written as JSON ({error})")
-    if not (type(adapter).__doc__ or "").strip():
+    if not (type(getattr(adapter, "adapter", adapter)).__doc__ or "").strip():
         faults.append("the class has no docstring, whose first line `dnabench list models` shows")
     text = "; ".join(faults) or f"version {info.version}, weights {info.weights[:14]}"
     return Finding(name, "info", "fault" if faults else "ok", text)

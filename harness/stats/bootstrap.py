@@ -9,11 +9,12 @@ from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
+
 from dnabench.harness.errors import RequestError, needs_extra
 from dnabench.harness.metrics import METRICS
 from dnabench.harness.stats.panel import Panel, confusion, moments, pr_steps, ranks, roc_steps
 from dnabench.harness.stats.weights import LANES, Draws
-from numpy.typing import NDArray
 
 Array = NDArray[Any]
 Backend = Literal["auto", "numpy", "numba"]

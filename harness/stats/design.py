@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
 from dnabench.harness.errors import DataError
 from dnabench.harness.stats.weights import Draws, effective_groups, grouped, independent, stratified
 from dnabench.harness.types import Dependence, Target
-from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
@@ -91,9 +92,7 @@ def refusal(truth: Array, target: Target, design: Design) -> str:
     if design.draws.units < 2:
         return "no interval: the rows form one group"
     if target.kind == "value":
-        return (
-            "" if len(truth) >= RAREST_CLASS else f"no interval: {len(truth)} rows, fewer than {RAREST_CLASS}"
-        )
+        return "" if len(truth) >= RAREST_CLASS else f"no interval: {len(truth)} rows, fewer than {RAREST_CLASS}"
     if target.kind == "class":
         rarest = int(np.bincount(np.asarray(truth, np.int64), minlength=len(target.classes)).min())
         what = "the rarest class"

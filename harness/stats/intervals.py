@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+
 from dnabench.harness.metrics import METRICS, Value
 from dnabench.harness.stats.bootstrap import Backend
 from dnabench.harness.stats.design import Design, design_of, refusal
@@ -15,8 +18,6 @@ from dnabench.harness.stats.perfect import perfect_bound
 from dnabench.harness.stats.sampling import DIGITS, SAME, Sampled, panel_of, point_values, sample
 from dnabench.harness.stats.variance import Side, noise
 from dnabench.harness.types import Dependence, Predictions, Score, Target
-from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
 
 Array = NDArray[Any]
 

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
 from dnabench.harness.metrics import METRICS, label_counts, label_formula, label_problems, ranking_problems
 from dnabench.harness.stats.panel import Panel
 from dnabench.harness.types import Target
-from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 Array = NDArray[Any]
 
@@ -48,9 +49,7 @@ def acceleration(contributions: Array) -> float:
     return float((contributions**3).sum()) / (6.0 * spread**1.5) if spread > 0 else 0.0
 
 
-def leave_one_out_labels(
-    formula: Callable[..., Array], truth: Array, predicted: Array, classes: int
-) -> Array:
+def leave_one_out_labels(formula: Callable[..., Array], truth: Array, predicted: Array, classes: int) -> Array:
     """A label metric without each row in turn: one value for each (true, predicted) cell that occurs."""
     cells, cell_of_row = np.unique(truth * classes + predicted, return_inverse=True)
     true, called = np.divmod(cells, classes)

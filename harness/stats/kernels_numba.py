@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
 from dnabench.harness.stats.kernels_numpy import value_metrics
 from dnabench.harness.stats.panel import Confusion, Ranks, Steps
 from dnabench.harness.stats.weights import LANES
 from dnabench.harness.stats.weights_numba import block, compiled
 from dnabench.harness.types import Target
-from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
@@ -66,10 +67,7 @@ def _add_rows(rows: Array, begin: int, end: int, weights: Array, total: Array) -
         a, b, c, d = rows[at], rows[at + 1], rows[at + 2], rows[at + 3]
         for lane in range(64):
             total[lane] += _I32(
-                _U16(weights[a, lane])
-                + _U16(weights[b, lane])
-                + _U16(weights[c, lane])
-                + _U16(weights[d, lane])
+                _U16(weights[a, lane]) + _U16(weights[b, lane]) + _U16(weights[c, lane]) + _U16(weights[d, lane])
             )
         at += 4
     while at < end:

@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
 from dnabench.harness.metrics import label_formula
 from dnabench.harness.stats.panel import Confusion, Moments, Ranks, Segments, Steps
 from dnabench.harness.stats.weights import LANES, block
 from dnabench.harness.types import Target
-from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
@@ -76,9 +77,7 @@ def value_metrics(columns: Moments, weights: Array) -> dict[str, Array]:
     floor_y, floor_x = 1e-14 * yy, 1e-14 * xx
     spread_x = xx - x * x / n
     varied = spread_y > floor_y
-    correlation = np.where(
-        varied & (spread_x > floor_x), _over(xy - x * y / n, np.sqrt(spread_x * spread_y)), np.nan
-    )
+    correlation = np.where(varied & (spread_x > floor_x), _over(xy - x * y / n, np.sqrt(spread_x * spread_y)), np.nan)
     explained = np.where(varied, 1.0 - _over(errors, spread_y), np.where(errors == 0, 1.0, 0.0))
     return {"pearson": np.clip(correlation, -1.0, 1.0), "r2": explained, "mse": errors / n}
 

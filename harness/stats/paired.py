@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
 from dnabench.harness.errors import DataError
 from dnabench.harness.stats.bootstrap import Backend
 from dnabench.harness.stats.design import Design, design_of, refusal
@@ -13,7 +15,6 @@ from dnabench.harness.stats.panel import Panel
 from dnabench.harness.stats.sampling import DIGITS, SAME, Sampled, panel_of, point_values, sample
 from dnabench.harness.stats.variance import Side, noise
 from dnabench.harness.types import Dependence, Predictions, Target
-from numpy.typing import NDArray
 
 Array = NDArray[Any]
 

@@ -13,10 +13,11 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from dnabench.harness.metrics import label_problems, ranking_problems
-from dnabench.harness.types import OutputKind, Target
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
+
+from dnabench.harness.metrics import label_problems, ranking_problems
+from dnabench.harness.types import OutputKind, Target
 
 Array = NDArray[Any]
 

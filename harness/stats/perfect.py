@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
 from dnabench.harness.metrics import METRICS, label_formula
 from dnabench.harness.types import Target
-from numpy.typing import NDArray
 
 Array = NDArray[Any]
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
 from dnabench.harness.metrics import Value, evaluate
 from dnabench.harness.stats.bootstrap import Backend, bootstrap
 from dnabench.harness.stats.design import Design
 from dnabench.harness.stats.jackknife import influence
 from dnabench.harness.stats.panel import Panel
 from dnabench.harness.types import Predictions, Target
-from numpy.typing import NDArray
 
 Array = NDArray[Any]
 

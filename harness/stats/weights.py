@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from dnabench.harness.errors import DataError
 from numpy.typing import NDArray
+
+from dnabench.harness.errors import DataError
 
 Array = NDArray[Any]
 

@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 
 import numba
 import numpy as np
-from dnabench.harness.stats.weights import LANES, PARITY, ROTATIONS, Draws
 from numpy.typing import NDArray
+
+from dnabench.harness.stats.weights import LANES, PARITY, ROTATIONS, Draws
 
 Array = NDArray[Any]
 F = TypeVar("F", bound=Callable[..., Any])

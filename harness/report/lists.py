@@ -1,0 +1,143 @@
+"""What there is, by name: suites, tasks, models, metrics, runs. numpy stays out of the first three."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .render import MISSING, Table
+
+if TYPE_CHECKING:
+    from ..data.fetch import Fetched
+    from ..run.store import StoredRecord
+    from ..types import Suite, Task
+
+
+def matches(name: str, pattern: str) -> bool:
+    """True where a name holds the pattern or fits it as a glob; an empty one fits everything.
+
+    >>> matches("gue/emp_H3", "emp"), matches("gue/emp_H3", "gue/emp_*"), matches("gue/emp_H3", "tf")
+    (True, True, False)
+    """
+    return not pattern or pattern.lower() in name.lower() or fnmatchcase(name, pattern)
+
+
+def suite_table(suites: Iterable[Suite], pattern: str = "") -> Table:
+    """Suites with the number of their tasks."""
+    found = [suite for suite in suites if matches(suite.name, pattern)]
+    return _table(
+        found,
+        {
+            "suite": lambda s: s.name,
+            "tasks": lambda s: len(s.tasks),
+            "title": lambda s: s.title,
+            "licence": lambda s: s.licence,
+        },
+        shown=("suite", "tasks", "title"),
+    )
+
+
+def task_table(tasks: Iterable[Task], pattern: str = "") -> Table:
+    """Tasks with what they ask, of which species, and how they are scored."""
+    found = [task for task in tasks if matches(task.name, pattern)]
+    return _table(
+        found,
+        {
+            "task": lambda t: t.name,
+            "version": lambda t: t.version,
+            "metric": lambda t: t.metric,
+            "inputs": lambda t: t.inputs,
+            "target": target_text,
+            "bases": lambda t: t.length,
+            "train": lambda t: _rows(t, "train"),
+            "test": lambda t: _rows(t, "test"),
+            "species": lambda t: t.species,
+            "group": lambda t: t.group,
+            "title": lambda t: t.title,
+        },
+        shown=("task", "metric", "target", "bases", "train", "test", "title"),
+    )
+
+
+def model_table(models: Mapping[str, str], pattern: str = "") -> Table:
+    """Models with the first line of their description."""
+    found = [item for item in models.items() if matches(item[0], pattern)]
+    return _table(found, {"model": lambda item: item[0], "what it is": lambda item: item[1]})
+
+
+def metric_table(pattern: str = "") -> Table:
+    """Metrics with their full names, what they score, and their range."""
+    from ..metrics import METRICS
+
+    found = [metric for metric in METRICS.values() if matches(metric.name, pattern)]
+    return _table(
+        found,
+        {
+            "metric": lambda m: m.name,
+            "full name": lambda m: m.title,
+            "for": lambda m: ", ".join(sorted(m.targets)),
+            "range": lambda m: f"{m.low:g} to {m.high:g}".replace("inf", "∞"),
+            "best": lambda m: f"{m.best:g}",
+        },
+    )
+
+
+def run_table(stored: Iterable[StoredRecord], root: Path, pattern: str = "") -> Table:
+    """Records below a results folder; the path is what `dnabench show` takes."""
+    from .cells import cell
+    from .tables import value_text
+
+    rows = [(one.path, cell(one.record)) for one in stored]
+    found = [row for row in rows if matches(str(row[0]), pattern)]
+    return _table(
+        found,
+        {
+            "task": lambda row: row[1].task,
+            "model": lambda row: row[1].model,
+            "status": lambda row: row[1].status.replace("_", " "),
+            "metric": lambda row: row[1].metric,
+            "score": lambda row: value_text(row[1].score),
+            "run": lambda row: str(row[0]),
+        },
+    )
+
+
+def fetched_table(done: Sequence[Fetched]) -> Table:
+    """What `dnabench fetch` brought or found: file by file, with what each was proved to be."""
+    columns: dict[str, Callable[[Any], Any]] = {
+        "task": lambda got: got.task,
+        "file": lambda got: got.file,
+        "from": lambda got: got.origin,
+        "identity": lambda got: got.identity,
+        "state": lambda got: "missing" if got.problem else "downloaded" if got.new else "here",
+        "problem": lambda got: got.problem,
+    }
+    missing = sum(bool(got.problem) for got in done)
+    table = _table(done, columns, shown=tuple(columns) if missing else tuple(columns)[:-1])
+    return replace(table, notes=(f"{len(done):,} files, {len(done) - missing:,} here and checked",))
+
+
+def target_text(task: Task) -> str:
+    """What is predicted, in a word or two."""
+    names = {"class": "classes", "multilabel": "labels"}
+    return f"{len(task.target.classes)} {names[task.target.kind]}" if task.target.kind in names else "value"
+
+
+def _rows(task: Task, split: str) -> int | None:
+    facts = task.source.files.get(split)
+    return facts.rows if facts else None
+
+
+def _table(found: Sequence[Any], columns: Mapping[str, Callable[[Any], Any]], shown: Sequence[str] = ()) -> Table:
+    """A table of things: `shown` columns (all if none) as text, every column as data."""
+    data = tuple({name: value(one) for name, value in columns.items()} for one in found)
+    head = tuple(shown) or tuple(columns)
+    rows = tuple(tuple(_text(row[name]) for name in head) for row in data)
+    return Table("", head, rows, () if rows else ("nothing of that name",), data)
+
+
+def _text(value: Any) -> str:
+    return MISSING if value in (None, "") else f"{value:,}" if isinstance(value, int) else str(value)
