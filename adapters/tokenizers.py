@@ -1,8 +1,8 @@
 """From DNA to token ids and back to bases: letters, non-overlapping k-mers, overlapping k-mers, byte-pair encodings.
 
-Every tokenizer gives, beside the ids, the bases that each token stands for (`spans`); special tokens stand for none. That
-map is what `embed_bases` and per-base likelihoods are read through. Ids are those of the models' own tokenizers, down to
-lower case, N and white space; nothing is made upper case that they do not.
+Every tokenizer gives, beside the ids, the bases that each token stands for (`spans`); special tokens stand for none.
+That map is what `embed_bases` and per-base likelihoods are read through. Ids are those of the models' own tokenizers,
+down to lower case, N and white space; nothing is made upper case that they do not.
 """
 
 from __future__ import annotations
@@ -91,14 +91,10 @@ _LETTER_SPECIALS = frozenset({0, 1, 2, 3, 4})
 HYENADNA = Letters(_BASES, unknown=6, pad=4, mask=3, after=(1,), left=True, specials=_LETTER_SPECIALS)
 """[SEP] behind, nothing in front; lower case is unknown."""
 
-CADUCEUS = Letters(
-    _BASES, unknown=6, pad=4, mask=3, upper=True, after=(1,), left=True, specials=_LETTER_SPECIALS
-)
+CADUCEUS = Letters(_BASES, unknown=6, pad=4, mask=3, upper=True, after=(1,), left=True, specials=_LETTER_SPECIALS)
 """As HyenaDNA's, made upper case."""
 
-GPN = Letters(
-    {"A": 3, "C": 4, "G": 5, "T": 6}, unknown=2, pad=0, mask=1, upper=True, specials=frozenset({0, 1})
-)
+GPN = Letters({"A": 3, "C": 4, "G": 5, "T": 6}, unknown=2, pad=0, mask=1, upper=True, specials=frozenset({0, 1}))
 """No special tokens around; N is unknown."""
 
 CONVNOVA = Letters({"A": 0, "C": 1, "G": 2, "T": 3}, unknown=4, pad=4, mask=4, upper=True, left=True)
@@ -109,8 +105,8 @@ CONVNOVA = Letters({"A": 0, "C": 1, "G": 2, "T": 3}, unknown=4, pad=4, mask=4, u
 class Blocks:
     """Nucleotide Transformer's tokens: from the left as many whole k-mers as there are, single letters elsewhere.
 
-    One N moves the frame of all that follows. A run of letters that the vocabulary lacks (lower case, IUPAC) is one unknown
-    token; white space ends a run and disappears; special tokens may be written out.
+    One N moves the frame of all that follows. A run of letters that the vocabulary lacks (lower case, IUPAC) is one
+    unknown token; white space ends a run and disappears; special tokens may be written out.
 
     >>> Blocks(nt_vocabulary("v2", 3)).encode("ACGTNNACGxy").ids.tolist()
     [3, 17, 71, 74, 74, 17, 0]
@@ -145,9 +141,7 @@ class Blocks:
         specials = "|".join(re.escape(name) for name in self.vocabulary if name.startswith("<"))
         return re.compile(f"{specials}|[{ORDER}]{{{k}}}|[{letters}]")
 
-    def _unknown(
-        self, sequence: str, start: int, end: int, ids: list[int], spans: list[tuple[int, int]]
-    ) -> None:
+    def _unknown(self, sequence: str, start: int, end: int, ids: list[int], spans: list[tuple[int, int]]) -> None:
         for run in re.finditer(r"\S+", sequence[start:end]):
             ids.append(self.vocabulary["<unk>"])
             spans.append((start + run.start(), start + run.end()))
@@ -167,7 +161,7 @@ def nt_vocabulary(version: str, k: int = 6) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Overlapping:
-    """DNABERT's tokens: a k-mer from every base, [CLS] in front and [SEP] behind; k-mers with another letter are unknown.
+    """DNABERT's tokens: a k-mer from every base, [CLS] in front and [SEP] behind; other letters make it unknown.
 
     From 510 k-mers on the authors' tokenizer starts a new [CLS] … [SEP] after each 510; `piece=None` does not.
 
@@ -250,9 +244,7 @@ class BytePairs:
         try:
             from tokenizers import Tokenizer as Library
         except ImportError:
-            raise AdapterError(
-                f"{self.file} is read by the tokenizers library: pip install tokenizers."
-            ) from None
+            raise AdapterError(f"{self.file} is read by the tokenizers library: pip install tokenizers.") from None
         content = self.file.read_bytes()
         return Library.from_str((gzip.decompress(content) if self.file.suffix == ".gz" else content).decode())
 

@@ -220,9 +220,7 @@ def auroc(positive: Array, score: Array) -> float:
 
 
 def auprc(positive: Array, score: Array) -> float:
-    """Average precision: sum over thresholds of precision times step in recall; NaN without positives.
-
-    The step sum of scikit-learn, never the trapezoid, which is too high on tied scores.
+    """Average precision, the sum of precision times step in recall (no trapezoid); NaN without positives.
 
     >>> auprc(np.array([False, True, True]), np.array([0.5, 0.1, 0.7]))
     0.8333333333333333

@@ -37,7 +37,7 @@ def language_model(network: nn.Module, case: Mapping[str, Any], arrays: Arrays) 
     given = None if case.get("attention_mask") is None else mask
     found = said(network, ids, given, types)
     agree_alone(network, found, ids, given, types)
-    kept = case.get("attention_mask_for_pooling_only", mask)
+    kept = case.get("attention_mask_for_pooling_only", given)
     everywhere = torch.ones_like(ids) if kept is None else torch.as_tensor(kept)
     found |= pooled(found["last_hidden_state"], ids, everywhere.bool(), SPECIALS.get(type(network).__name__, ()))
     return found
@@ -93,9 +93,7 @@ def masked_mean(states: Tensor, keep: Tensor) -> Tensor:
     return (states * keep[..., None]).sum(1) / keep.sum(1, keepdim=True)
 
 
-def agree_alone(
-    network: nn.Module, batch: Answers, ids: Tensor, mask: Tensor | None, types: Tensor | None
-) -> None:
+def agree_alone(network: nn.Module, batch: Answers, ids: Tensor, mask: Tensor | None, types: Tensor | None) -> None:
     """Every row alone says what it says in the batch."""
     for row in range(len(ids)):
         keep = torch.ones_like(ids[row]).bool() if mask is None else mask[row].bool()

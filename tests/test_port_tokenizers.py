@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from dnabench.adapters.tokenizers import (
     CADUCEUS,
     CONVNOVA,
@@ -24,8 +27,6 @@ from dnabench.adapters.tokenizers import (
     padded,
 )
 from dnabench.harness.errors import AdapterError
-from hypothesis import given
-from hypothesis import strategies as st
 
 VARIABLE = "DNABENCH_CONFORMANCE"
 ROOT = os.environ.get(VARIABLE)

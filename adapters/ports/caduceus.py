@@ -5,11 +5,12 @@
     BiMamba(x) = Mamba(x) + reversed(Mamba'(reversed x)); both directions share the projections in and out
     Mamba(x):  u, z = Linear x;  u = SiLU(causal depthwise Conv1d k4 u);  y = scan(u) + D u;  out = Linear(y SiLU z)
 
-PS (`rcps`) is equivariant to the reverse complement: the state has two halves, the strand as read and the other one with
-positions and channels reversed, and every part runs on both. The hub's fused add-norm exchanges the halves in every layer
-(`fused_add_norm`); weights that were trained so give other outputs without, and so does this port. There is no mask: padding
-on the left enters the state. Key names are those of the hub's safetensors files (kuleshov-group/caduceus-*), which leave out
-tied tensors. Arithmetic after kuleshov-group/caduceus and mamba-ssm's reference scan, in float32.
+PS (`rcps`) is equivariant to the reverse complement: the state has two halves, the strand as read and the other one
+with positions and channels reversed, and every part runs on both. The hub's fused add-norm exchanges the halves in
+every layer (`fused_add_norm`); weights that were trained so give other outputs without, and so does this port. There is
+no mask: padding on the left enters the state. Key names are those of the hub's safetensors files
+(kuleshov-group/caduceus-*), which leave out tied tensors. Arithmetic after kuleshov-group/caduceus and mamba-ssm's
+reference scan, in float32.
 """
 
 from __future__ import annotations
@@ -85,24 +86,24 @@ class Caduceus(HubNetwork):
             f"bidirectional_strategy {config.bidirectional_strategy!r} is none of add, ew_multiply.",
         )
         self.config = config
+        require(
+            bool(config.complement_map) or not config.rcps,
+            "A strand-equivariant Caduceus (rcps) needs a complement_map.",
+        )
         vocabulary = rounded_up(config.vocab_size, config.pad_vocab_size_multiple)
-        self.caduceus = nn.ModuleDict({"backbone": Backbone(config, vocabulary)})
-        words = self.caduceus["backbone"].embeddings["word_embeddings"]
-        if config.rcps:
-            require(bool(config.complement_map), "A strand-equivariant Caduceus (rcps) needs a complement_map.")
-            self.lm_head: nn.Module = StrandHead(config, vocabulary)
-        else:
-            self.lm_head = nn.Linear(config.d_model, vocabulary, bias=False)
+        words = nn.Embedding(vocabulary, config.d_model)
+        head = nn.Linear(config.d_model, vocabulary, bias=False)
+        nn.init.normal_(words.weight, std=read_config(Start, config.initializer_cfg).initializer_range)
         if config.tie_word_embeddings:
-            (self.lm_head.lm_head if config.rcps else self.lm_head).weight = (
-                words.embedding if config.rcps else words
-            ).weight
+            head.weight = words.weight
+        self.caduceus = nn.ModuleDict({"backbone": Backbone(config, words)})
+        self.lm_head = StrandHead(config, head) if config.rcps else head
 
     def forward(self, ids: Tensor, *, all_layers: bool = False, with_logits: bool = True) -> Output:
         """States and logits for ids (batch, length); PS states are 2 · d_model wide.
 
-        `hidden_states` as the hub's code reports them: the embedding, then the output of every block but the last before
-        it is added; the final normed state ends the list only where `fused_add_norm` is on.
+        `hidden_states` as the hub's code reports them: the embedding, then the output of every block but the last
+        before it is added; the final normed state ends the list only where `fused_add_norm` is on.
         """
         states = self.caduceus["backbone"](ids)
         logits = self.lm_head(states[-1]).float() if with_logits else None
@@ -119,13 +120,10 @@ class Caduceus(HubNetwork):
 class Backbone(nn.Module):
     """Embedding, blocks and the final norm."""
 
-    def __init__(self, config: Config, vocabulary: int) -> None:
+    def __init__(self, config: Config, words: nn.Embedding) -> None:
         super().__init__()
         self.config = config
-        words = StrandEmbedding(config, vocabulary) if config.rcps else nn.Embedding(vocabulary, config.d_model)
-        start = read_config(Start, config.initializer_cfg)
-        nn.init.normal_((words.embedding if config.rcps else words).weight, std=start.initializer_range)
-        self.embeddings = nn.ModuleDict({"word_embeddings": words})
+        self.embeddings = nn.ModuleDict({"word_embeddings": StrandEmbedding(config, words) if config.rcps else words})
         self.layers = nn.ModuleList(Block(config) for _ in range(config.n_layer))
         self.norm_f = _norm(config)
 
@@ -198,9 +196,7 @@ class Mamba(nn.Module):
         self.states = ssm.d_state
         self.rank = math.ceil(width / 16) if ssm.dt_rank == "auto" else int(ssm.dt_rank)
         self.in_proj = nn.Linear(width, 2 * inner, bias=ssm.bias)
-        self.conv1d = nn.Conv1d(
-            inner, inner, ssm.d_conv, groups=inner, padding=ssm.d_conv - 1, bias=ssm.conv_bias
-        )
+        self.conv1d = nn.Conv1d(inner, inner, ssm.d_conv, groups=inner, padding=ssm.d_conv - 1, bias=ssm.conv_bias)
         self.x_proj = nn.Linear(inner, self.rank + 2 * ssm.d_state, bias=False)
         self.dt_proj = nn.Linear(self.rank, inner)
         self.A_log = nn.Parameter(torch.log(torch.arange(1.0, ssm.d_state + 1)).repeat(inner, 1))
@@ -228,10 +224,10 @@ class StrandEmbedding(nn.Module):
 
     complement_map: Tensor
 
-    def __init__(self, config: Config, vocabulary: int) -> None:
+    def __init__(self, config: Config, words: nn.Embedding) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(vocabulary, config.d_model)
-        self.register_buffer("complement_map", complement(config.complement_map, vocabulary))
+        self.embedding = words
+        self.register_buffer("complement_map", complement(config.complement_map, words.num_embeddings))
 
     def forward(self, ids: Tensor) -> Tensor:
         """(batch, length) to (batch, length, 2 · d_model)."""
@@ -243,10 +239,10 @@ class StrandHead(nn.Module):
 
     complement_map: Tensor
 
-    def __init__(self, config: Config, vocabulary: int) -> None:
+    def __init__(self, config: Config, head: nn.Linear) -> None:
         super().__init__()
-        self.lm_head = nn.Linear(config.d_model, vocabulary, bias=False)
-        self.register_buffer("complement_map", complement(config.complement_map, vocabulary))
+        self.lm_head = head
+        self.register_buffer("complement_map", complement(config.complement_map, head.out_features))
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, length, 2 · d_model) to (batch, length, vocabulary)."""

@@ -3,8 +3,9 @@
     bases      ─ Conv k9, GELU ─ F ─ n × [F ← F + GELU(Conv LN F) · g,  F̄ ← F̄ + g] ─ residual MLP ─ vocabulary
     complement ─ Conv k9, GELU ─ F̄          with g = σ(Conv LN̄ F̄)
 
-The complement is not reversed, so both branches see the same positions. No weights are published and no hub file exists:
-names are those of the authors' CNNModel.state_dict() (aim-uofa/ConvNova), whose Lightning checkpoints put `model.` in front.
+The complement is not reversed, so both branches see the same positions. No weights are published and no hub file
+exists: names are those of the authors' CNNModel.state_dict() (aim-uofa/ConvNova); their Lightning checkpoints put
+`model.` in front.
 Ids: A 0, C 1, G 2, T 3; N, padding and [MASK] share 4.
 """
 
@@ -27,7 +28,7 @@ LONGEST_DILATION = 1024
 
 @dataclass(frozen=True)
 class Config:
-    """The authors' arguments; defaults are those of CNNModel. `d_output`: classes of a mean-pooling head, 0 for none."""
+    """The authors' arguments, their defaults; `d_output` are the classes of a mean-pooling head, 0 for none."""
 
     hidden_dim: int
     alphabet_size: int = 5
@@ -44,13 +45,11 @@ class Config:
 
 
 class ConvNova(HubNetwork):
-    """The network with the head that its configuration names: the vocabulary per base, classes per sequence, or none."""
+    """The network with the head that its configuration names: letters per base, classes per sequence, or none."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        require(
-            config.kernel_size % 2 == 1, f"kernel_size is {config.kernel_size}; ConvNova needs an odd one."
-        )
+        require(config.kernel_size % 2 == 1, f"kernel_size is {config.kernel_size}; ConvNova needs an odd one.")
         self.config = config
         width, letters = config.hidden_dim, config.alphabet_size
         dilations = schedule(config.num_conv1d, config.num_cnn_stacks, config.dilation)

@@ -57,11 +57,12 @@ class DNABERT(HubNetwork):
             f"position_embedding_type {config.position_embedding_type!r} is not absolute.",
         )
         self.config = config
-        self.bert = nn.ModuleDict({"embeddings": Embeddings(config), "encoder": Encoder(config)})
-        self.cls = nn.ModuleDict({"predictions": Predictions(config)})
+        embeddings, predictions = Embeddings(config), Predictions(config)
+        self.bert = nn.ModuleDict({"embeddings": embeddings, "encoder": Encoder(config)})
+        self.cls = nn.ModuleDict({"predictions": predictions})
         initialise(self, config.initializer_range)
         if config.tie_word_embeddings:
-            self.cls["predictions"].decoder.weight = self.bert["embeddings"].word_embeddings.weight
+            predictions.decoder.weight = embeddings.word_embeddings.weight
 
     def forward(
         self,
@@ -85,9 +86,8 @@ class DNABERT(HubNetwork):
         return wide.to(dtype) if self.config.fork else wide.bool()
 
     def _logits(self, x: Tensor) -> Tensor:
-        head = self.cls["predictions"]
-        logits: Tensor = head(x)
-        return logits + head.bias if self.config.fork else logits
+        logits: Tensor = self.cls["predictions"](x)
+        return logits + self.cls["predictions"].get_parameter("bias") if self.config.fork else logits
 
 
 class Embeddings(nn.Module):
@@ -141,9 +141,7 @@ class Layer(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         width, inner = config.hidden_size, config.intermediate_size
-        self.attention = nn.ModuleDict(
-            {"self": SelfAttention(config), "output": AddNorm(config, config.hidden_size)}
-        )
+        self.attention = nn.ModuleDict({"self": SelfAttention(config), "output": AddNorm(config, config.hidden_size)})
         self.intermediate = nn.ModuleDict({"dense": nn.Linear(width, inner)})
         self.activation = activation(config.hidden_act)
         self.output = AddNorm(config, inner)
@@ -169,8 +167,7 @@ class SelfAttention(nn.Module):
     def forward(self, x: Tensor, attend: Tensor | None) -> Tensor:
         """(batch, tokens, hidden_size) to the same shape."""
         query, key, value = (
-            part(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            for part in (self.query, self.key, self.value)
+            part(x).unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in (self.query, self.key, self.value)
         )
         query, key = self.turn(query), self.turn(key)
         dropout = self.dropout if self.training else 0.0

@@ -51,10 +51,11 @@ class DNABERT2(HubNetwork):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
-        self.bert = nn.ModuleDict({"embeddings": Embeddings(config), "encoder": Encoder(config)})
-        self.cls = nn.ModuleDict({"predictions": Predictions(config)})
+        embeddings, predictions = Embeddings(config), Predictions(config)
+        self.bert = nn.ModuleDict({"embeddings": embeddings, "encoder": Encoder(config)})
+        self.cls = nn.ModuleDict({"predictions": predictions})
         initialise(self, config.initializer_range)
-        self.cls["predictions"].decoder.weight = self.bert["embeddings"].word_embeddings.weight
+        predictions.decoder.weight = embeddings.word_embeddings.weight
 
     def forward(
         self,
@@ -112,9 +113,7 @@ class Embeddings(nn.Module):
     def forward(self, ids: Tensor, token_types: Tensor | None) -> Tensor:
         """(batch, tokens) to (batch, tokens, hidden_size)."""
         types = torch.zeros_like(ids) if token_types is None else token_types
-        x: Tensor = self.dropout(
-            self.LayerNorm(self.word_embeddings(ids) + self.token_type_embeddings(types))
-        )
+        x: Tensor = self.dropout(self.LayerNorm(self.word_embeddings(ids) + self.token_type_embeddings(types)))
         return x
 
 

@@ -54,14 +54,15 @@ class GENALM(HubNetwork):
         embeddings = Embeddings(config, with_positions=config.position_embedding_type == "absolute")
         encoder = PreNormEncoder(config) if config.pre_layer_norm else Encoder(config)
         self.bert = nn.ModuleDict({"embeddings": embeddings, "encoder": encoder})
-        self.cls = nn.ModuleDict({"predictions": Predictions(config)})
+        predictions = Predictions(config)
+        self.cls = nn.ModuleDict({"predictions": predictions})
         if config.pretraining:
             width = config.hidden_size
             self.bert["pooler"] = nn.ModuleDict({"dense": nn.Linear(width, width)})
             self.cls["seq_relationship"] = nn.Linear(width, 2)
         initialise(self, config.initializer_range)
         if config.tie_word_embeddings:
-            self.cls["predictions"].decoder.weight = embeddings.word_embeddings.weight
+            predictions.decoder.weight = embeddings.word_embeddings.weight
 
     def forward(
         self,
@@ -119,9 +120,7 @@ class PreNormLayer(nn.Module):
         attention = RotaryAttention(config) if rotary else SelfAttention(config)
         self.pre_attention_ln = nn.LayerNorm(width, eps=config.layer_norm_eps)
         self.post_attention_ln = nn.LayerNorm(width, eps=config.layer_norm_eps)
-        self.attention = nn.ModuleDict(
-            {"self": attention, "output": nn.ModuleDict({"dense": nn.Linear(width, width)})}
-        )
+        self.attention = nn.ModuleDict({"self": attention, "output": nn.ModuleDict({"dense": nn.Linear(width, width)})})
         self.intermediate = nn.ModuleDict({"dense": nn.Linear(width, inner)})
         self.output = nn.ModuleDict({"dense": nn.Linear(inner, width)})
         self.activation = activation(config.hidden_act)

@@ -90,7 +90,7 @@ class GPN(HubNetwork):
 
     def _embed(self, ids: Tensor, aux: Tensor | None) -> Tensor:
         if self.config.embedding == "one_hot":
-            return one_hot(ids, aux, self.config).to(self.cls["decoder"].weight.dtype)
+            return one_hot(ids, aux, self.config).to(next(self.parameters()).dtype)
         embedded: Tensor = self.model["embeddings"]["word_embeddings"](ids)  # type: ignore[index]
         return embedded
 
@@ -118,7 +118,7 @@ class ConvNet(HubNetwork):
         self, ids: Tensor, aux: Tensor | None = None, *, all_layers: bool = False, with_logits: bool = True
     ) -> Output:
         """States (input, layers) and logits for ids (batch, length), or base probabilities; see GPN.forward."""
-        x = one_hot(ids, aux, self.config).to(self.cls["decoder"][0].weight.dtype)  # type: ignore[index]
+        x = one_hot(ids, aux, self.config).to(next(self.parameters()).dtype)
         states = _through(self.model["encoder"], x)
         logits = self.cls["decoder"](states[-1]) if with_logits else None
         return _output(states, states[-1], logits, all_layers)
@@ -208,10 +208,7 @@ class Transpose(nn.Module):
 
 def one_hot(ids: Tensor, aux: Tensor | None, config: Config) -> Tensor:
     """Ids or probabilities in the first channels of (batch, length, hidden_size), aux features in those behind."""
-    if ids.is_floating_point():
-        parts = [ids]
-    else:
-        parts = [functional.one_hot(ids, config.vocab_size).float()]
+    parts = [ids if ids.is_floating_point() else functional.one_hot(ids, config.vocab_size).float()]
     if aux is not None:
         known = config.aux_features_vocab_size
         wide = functional.one_hot(aux.long(), known).flatten(-2) if known else aux
@@ -226,9 +223,7 @@ def schedule(config: Config) -> list[int]:
     >>> schedule(Config(num_hidden_layers=7, dilation_cycle=6, dilation_max=16))
     [1, 2, 4, 8, 16, 16, 1]
     """
-    steps = [
-        (i % config.dilation_cycle) // config.dilation_double_every for i in range(config.num_hidden_layers)
-    ]
+    steps = [(i % config.dilation_cycle) // config.dilation_double_every for i in range(config.num_hidden_layers)]
     return [min(config.dilation_max, config.dilation_base**step) for step in steps]
 
 

@@ -10,8 +10,8 @@ The long filter is not stored but computed: a small sine network turns positions
 window makes channels forget at different speeds. Positions are scaled by `max_seq_len`, so that a checkpoint built with
 another length is another model. There is no mask: padding on the left enters the state.
 Key names are those of the hub's safetensors files (LongSafari/hyenadna-*-hf). Arithmetic after the hub's
-modeling_hyena.py; its two surprises are kept: the inner norms have eps 1e-5 whatever the configuration says, and the short
-filter is padded by 2 whatever its length is.
+modeling_hyena.py; its two surprises are kept: the inner norms have eps 1e-5 whatever the configuration says, and the
+short filter is padded by 2 whatever its length is.
 """
 
 from __future__ import annotations
@@ -61,11 +61,12 @@ class HyenaDNA(HubNetwork):
         super().__init__()
         self.config = config
         vocabulary = rounded_up(config.vocab_size, config.pad_vocab_size_multiple)
-        self.hyena = nn.ModuleDict({"backbone": Backbone(config, vocabulary)})
+        words = nn.Embedding(vocabulary, config.d_model)
+        self.hyena = nn.ModuleDict({"backbone": Backbone(config, words)})
         self.lm_head = nn.Linear(config.d_model, vocabulary, bias=False)
         initialise(self, config.initializer_range)
         if config.tie_word_embeddings:
-            self.lm_head.weight = self.hyena["backbone"].embeddings["word_embeddings"].weight
+            self.lm_head.weight = words.weight
 
     def forward(self, ids: Tensor, *, all_layers: bool = False, with_logits: bool = True) -> Output:
         """States (embedding, blocks, final norm) and logits for ids (batch, tokens) of at most max_seq_len tokens."""
@@ -77,10 +78,10 @@ class HyenaDNA(HubNetwork):
 class Backbone(nn.Module):
     """Embedding, blocks and the final norm."""
 
-    def __init__(self, config: Config, vocabulary: int) -> None:
+    def __init__(self, config: Config, words: nn.Embedding) -> None:
         super().__init__()
         self.longest = config.max_seq_len
-        self.embeddings = nn.ModuleDict({"word_embeddings": nn.Embedding(vocabulary, config.d_model)})
+        self.embeddings = nn.ModuleDict({"word_embeddings": words})
         self.dropout = nn.Dropout(config.embed_dropout)
         self.layers = nn.ModuleList(Block(config) for _ in range(config.n_layer))
         self.ln_f = nn.LayerNorm(config.d_model, eps=config.layer_norm_epsilon)
@@ -141,9 +142,7 @@ class HyenaOperator(nn.Module):
         inner = config.d_model * (config.hyena_order + 1)
         self.in_proj = nn.Linear(config.d_model, inner)
         self.out_proj = nn.Linear(config.d_model, config.d_model)
-        self.short_filter = nn.Conv1d(
-            inner, inner, config.short_filter_order, padding=SHORT_PADDING, groups=inner
-        )
+        self.short_filter = nn.Conv1d(inner, inner, config.short_filter_order, padding=SHORT_PADDING, groups=inner)
         self.filter_fn = LongFilter(config)
         self.dropout = nn.Dropout(config.hyena_dropout)
 
@@ -194,8 +193,8 @@ class LongFilter(nn.Module):
         for name, layer in self.implicit_filter.items():
             if name not in ("1", self.last):
                 h = sine(layer(h))
-        h = self.implicit_filter[self.last](h)
-        return (h * self.modulation(t)).transpose(0, 1).contiguous()
+        filters: Tensor = self.implicit_filter[self.last](h) * self.modulation(t)
+        return filters.transpose(0, 1).contiguous()
 
 
 class Positions(nn.Module):
@@ -210,9 +209,7 @@ class Positions(nn.Module):
         t = torch.linspace(0, 1, length)[None, :, None]
         angle = 2 * math.pi * torch.linspace(0, length - 1, length)[None, :, None] / length
         turns = torch.linspace(1e-4, bands - 1, bands)[None, None]
-        self.register_buffer(
-            "z", torch.cat([t, torch.cos(-turns * angle), torch.sin(-turns * angle)], dim=-1)
-        )
+        self.register_buffer("z", torch.cat([t, torch.cos(-turns * angle), torch.sin(-turns * angle)], dim=-1))
         self.register_buffer("t", t)
 
 
@@ -253,7 +250,8 @@ def causal_convolution(x: Tensor, filters: Tensor) -> Tensor:
     length = x.shape[-1]
     size = fft_size(2 * length)
     spectrum = torch.fft.rfft(x.float(), n=size) * torch.fft.rfft(filters.float(), n=size)
-    return torch.fft.irfft(spectrum, n=size)[..., :length].to(x.dtype)
+    convolved: Tensor = torch.fft.irfft(spectrum, n=size)[..., :length]
+    return convolved.to(x.dtype)
 
 
 def fft_size(least: int) -> int:

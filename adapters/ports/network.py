@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from fnmatch import fnmatchcase
 from dataclasses import MISSING, dataclass, field, fields
+from fnmatch import fnmatchcase
 from typing import Any, ClassVar, TypeVar
 
 import torch
@@ -46,13 +46,9 @@ def read_config(kind: type[C], config: Mapping[str, Any]) -> C:
     """
     known = fields(kind)  # type: ignore[arg-type]
     given = {f.name: config[f.name] for f in known if config.get(f.name) is not None}
-    missing = [
-        f.name for f in known if f.name not in given and f.default is MISSING and f.default_factory is MISSING
-    ]
+    missing = [f.name for f in known if f.name not in given and f.default is MISSING and f.default_factory is MISSING]
     if missing:
-        raise AdapterError(
-            f"The configuration has no {', '.join(missing)}; the network cannot be built without."
-        )
+        raise AdapterError(f"The configuration has no {', '.join(missing)}; the network cannot be built without.")
     return kind(**given)
 
 
@@ -94,9 +90,7 @@ def initialise(network: nn.Module, deviation: float) -> None:
             nn.init.zeros_(module.bias)
 
 
-def rotary_angles(
-    length: int, size: int, device: torch.device, base: float = 10_000.0
-) -> tuple[Tensor, Tensor]:
+def rotary_angles(length: int, size: int, device: torch.device, base: float = 10_000.0) -> tuple[Tensor, Tensor]:
     """Cosines and sines (length, size) that turn position by position (RoFormer, Su et al. 2021)."""
     steps = torch.arange(0, size, 2, dtype=torch.float32, device=device) / size
     turns = torch.outer(torch.arange(length, dtype=torch.float32, device=device), base**-steps)
@@ -144,7 +138,8 @@ def load_tied(
     """Puts the tensors of a hub file in by their names, where files leave out or double tensors that are shared.
 
     A name may be missing if the tensor that it shares has another name in the file, or if it fits `optional`. A name
-    that the network does not have may be there if it fits `unused`. Names of a shared tensor must carry the same values.
+    that the network does not have may be there if it fits `unused`. All names of a shared tensor must carry the same
+    values.
     Raises RuntimeError, as load_state_dict does, with the names that do not fit.
     """
     own = network.state_dict(keep_vars=True)

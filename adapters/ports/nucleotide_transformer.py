@@ -4,8 +4,8 @@
     v2   word                     ─ n × [x + Attention(LN x), x + GLU(LN x)] ─ LN ─ vocabulary      SwiGLU, rotary
 
 Key names are those of the hub's files (InstaDeepAI/nucleotide-transformer-*). Arithmetic of v1 after transformers'
-EsmForMaskedLM, of v2 after the hub's modeling_esm.py. v1 keeps ESM's token dropout at inference too: embeddings of <mask>
-are zero and all others are scaled by 0.88 / (1 - share of masks), so that the number of masks changes every state.
+EsmForMaskedLM, of v2 after the hub's modeling_esm.py. v1 keeps ESM's token dropout at inference too: embeddings of
+<mask> are zero and all others are scaled by 0.88 / (1 - share of masks): the number of masks changes every state.
 """
 
 from __future__ import annotations
@@ -68,11 +68,12 @@ class NucleotideTransformer(HubNetwork):
             f"position_embedding_type {config.position_embedding_type!r} is none of absolute, rotary.",
         )
         self.config = config
-        self.esm = nn.ModuleDict({"embeddings": Embeddings(config), "encoder": Encoder(config)})
+        embeddings = Embeddings(config)
+        self.esm = nn.ModuleDict({"embeddings": embeddings, "encoder": Encoder(config)})
         self.lm_head = Head(config)
         initialise(self, config.initializer_range)
         if config.tie_word_embeddings:
-            self.lm_head.decoder.weight = self.esm["embeddings"].word_embeddings.weight
+            self.lm_head.decoder.weight = embeddings.word_embeddings.weight
 
     def forward(
         self, ids: Tensor, mask: Tensor | None = None, *, all_layers: bool = False, with_logits: bool = True
@@ -192,8 +193,7 @@ class Attention(nn.Module):
         """(batch, tokens, hidden_size) to the same shape, without the residual."""
         x = self.LayerNorm(x)
         query, key, value = (
-            self.self[name](x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            for name in ("query", "key", "value")
+            self.self[name](x).unflatten(-1, (self.heads, -1)).transpose(1, 2) for name in ("query", "key", "value")
         )
         if angles is not None:
             query, key = rotate(query, *angles), rotate(key, *angles)

@@ -41,27 +41,30 @@ def scan(x: Tensor, delta: Tensor, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
         return selective_scan(*parts)
 
 
-def selective_scan(x: Tensor, delta: Tensor, a: Tensor, b: Tensor, c: Tensor, size: int = 0) -> Tensor:
-    """y (batch, length, channels) of the recurrence; `size` is the length of a chunk, 0 for about √length.
+def selective_scan(x: Tensor, delta: Tensor, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
+    """y (batch, length, channels) of the recurrence.
 
     >>> x, delta, b, c = (torch.ones(1, 3, 1) for _ in range(4))
     >>> selective_scan(x, delta, -math.log(2) * torch.ones(1, 1), b, c).flatten()
     tensor([1.0000, 1.5000, 1.7500])
     """
     length = x.shape[1]
-    size = min(size or math.isqrt(length - 1) + 1, length)
-    missing = -length % size
-    x, delta, b, c = (
-        functional.pad(part, (0, 0, 0, missing)).unflatten(1, (-1, size)) for part in (x, delta, b, c)
-    )
+    size = math.isqrt(length - 1) + 1
+    x, delta, b, c = (_chunks(part, size) for part in (x, delta, b, c))
     y, ends = _from_zero(delta * x, delta, a, b, c)
     if ends.shape[1] > 1:
         y = y + _from_starts(delta.cumsum(2), a, c, ends)
     return y.flatten(1, 2)[:, :length]
 
 
+def _chunks(part: Tensor, size: int) -> Tensor:
+    # (batch, length, width) to (batch, chunks, size, width); a padded δ of zero leaves the state as it is.
+    batch, length, width = part.shape
+    return functional.pad(part, (0, 0, 0, -length % size)).reshape(batch, -1, size, width)
+
+
 def _from_zero(drive: Tensor, delta: Tensor, a: Tensor, b: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-    # y (batch, chunks, size, channels) and the last state (batch, chunks, channels, states) of chunks that start at zero.
+    # y (batch, chunks, size, channels) and the last state (batch, chunks, channels, states), each chunk from zero.
     h = drive.new_zeros(*drive.shape[:2], *a.shape)
     y = []
     for t in range(drive.shape[2]):

@@ -1,5 +1,80 @@
-"""stub"""
+"""`dnabench check`: do task files, a model, a results tree keep their promises?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Option
+
+from ..errors import RequestError
+from . import options as o
+
+if TYPE_CHECKING:
+    from ..report.check import Finding
 
 
-def check() -> None:
-    """Stub."""
+def check(  # noqa: PLR0913 - a command's signature is its help page
+    model: o.Models = [],  # noqa: B006
+    suite: o.Suites = [],  # noqa: B006
+    task: Annotated[
+        list[str], Option("-t", "--task", "--tasks", help="Tasks, suites or suite files.", metavar="TASK")
+    ] = [],  # noqa: B006
+    results: Annotated[Path | None, Option("--results", help="A results folder.", metavar="DIR")] = None,
+    intervals: Annotated[bool, Option("--intervals", help="With --results: compute the intervals again too.")] = False,
+    model_args: o.ModelArgs = [],  # noqa: B006
+    data: o.Data = None,
+    offline: o.Offline = False,
+    format_name: o.FormatName = "",
+    as_json: o.AsJson = False,
+) -> int:
+    """Check a model's adapter, task files or a results tree; exit 1 where a promise is broken.
+
+    --model: outputs do not depend on batch, order, padding or call; finite; the same for the same seed.
+    --tasks: the file's facts agree with each other and with the data. --results: records parse, predictions have
+    their hash, and scores computed again from them agree.
+    """
+    face = o.form(format_name, as_json, piped="console")
+    from ..report.check import faulty, findings_table
+    from .out import show_table
+
+    found: list[Finding] = []
+    if model:
+        found += _models(model, model_args)
+    if task or suite:
+        found += _tasks(task, suite, data, offline)
+    if results is not None:
+        found += _results(results, intervals)
+    if not found:
+        raise RequestError("check what? --model MODEL, --tasks SUITE or --results DIR.")
+    show_table(findings_table(found), face)
+    return int(faulty(found))
+
+
+def _models(names: list[str], args: list[str]) -> list[Finding]:
+    from ..report.check_model import check_model
+
+    return [finding for adapter in o.adapters(names, o.model_args(args), "") for finding in check_model(adapter)]
+
+
+def _tasks(names: list[str], suites: list[str], data: Path | None, offline: bool) -> list[Finding]:
+    from ..data.sources import DataOptions
+    from ..errors import TaskFileError
+    from ..registry import find_tasks, usable_suites
+    from ..report.check import Finding
+    from ..report.check_tasks import check_tasks
+
+    try:
+        tasks = find_tasks(suites, names)
+    except TaskFileError as error:
+        return [Finding(", ".join([*suites, *names]), "task file", "fault", str(error))]
+    known = [task.name for suite in usable_suites() for task in suite.tasks]
+    return list(check_tasks(tasks, DataOptions(data_dir=data, offline=offline), known))
+
+
+def _results(root: Path, intervals: bool) -> list[Finding]:
+    from ..report.check_results import check_results
+
+    if not root.is_dir():
+        raise RequestError(f"{root} is no folder of results.")
+    return list(check_results(root, intervals))

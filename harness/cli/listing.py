@@ -48,7 +48,7 @@ def _table(kind: str, pattern: str, output: Path) -> Table:
     if kind == "runs":
         from ..run.store import read_records
 
-        return lists.run_table(read_records(output), output, pattern)
+        return lists.run_table(read_records(output), pattern)
     suites = registry.usable_suites()
     if kind == "suites":
         return lists.suite_table(suites, pattern)

@@ -29,7 +29,9 @@ Recipe = Annotated[str, Option(help="A recipe of the task file, such as gue-offi
 ModelArgs = Annotated[list[str], Option("--model-args", help="Options of the model: k=4,strands=one.", metavar="K=V")]
 AsName = Annotated[str, Option("--as", help="A stable name for one model.", metavar="NAME")]
 Seeds = Annotated[str, Option(help="Seeds of protocols that use one: 0-4 or 0,1,2.")]
-Limit = Annotated[int | None, Option(min=1, help="Only the first N rows of each split; the record is marked partial.", metavar="N")]
+Limit = Annotated[
+    int | None, Option(min=1, help="Only the first N rows of each split; the record is marked partial.", metavar="N")
+]
 BatchSize = Annotated[str, Option("--batch-size", help="Rows per batch, or auto.", metavar="N")]
 Device = Annotated[str, Option(help="cpu, cuda, cuda:1 or auto.")]
 Data = Annotated[Path | None, Option("--data", help="Folder with the official files.", metavar="DIR")]

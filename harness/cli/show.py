@@ -1,5 +1,102 @@
-"""stub"""
+"""`dnabench show`: one page on a task, a model or a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Argument
+
+from ..errors import RequestError, nearest
+from . import options as o
+
+if TYPE_CHECKING:
+    from ..report.page import Page
+    from ..run.store import StoredRecord
 
 
-def show() -> None:
-    """Stub."""
+def show(  # noqa: PLR0913 - a command's signature is its help page
+    name: Annotated[str, Argument(help="A task, a model, or the .json of a run.", metavar="TASK|MODEL|RUN")],
+    data: o.Data = None,
+    output: o.Output = Path("results"),
+    published: o.Published = Path("results/published"),
+    model_args: o.ModelArgs = [],  # noqa: B006
+    format_name: o.FormatName = "",
+    as_json: o.AsJson = False,
+) -> int:
+    """Show everything known of a task (data, identity, traps, scores), a model, or a run."""
+    face = o.form(format_name, as_json, piped="console")
+    if face not in ("console", "md", "json"):
+        raise RequestError(f"a page cannot be printed as {face}: console, md or json.")
+    from ..report.page import page_json, page_text
+    from .out import terminal_width
+
+    page = _page(name, (data, output, published), model_args)
+    print(page_json(page) if face == "json" else page_text(page, terminal_width(), face), end="")
+    return 0
+
+
+def _page(name: str, where: tuple[Path | None, Path, Path], args: list[str]) -> Page:
+    from .. import registry
+
+    output = where[1]
+    if name.endswith(".json"):
+        return _run_page(Path(name), output)
+    if name in registry.models() or ".py" in name:
+        from ..report.pages import model_page
+
+        adapter = registry.find_model(name, o.model_args(args))
+        return model_page(adapter, registry.models().get(name, ""), _stored(output, "model", adapter.info.name))
+    return _task_page(name, where)
+
+
+def _task_page(name: str, where: tuple[Path | None, Path, Path]) -> Page:
+    from .. import registry
+    from ..data.sources import DataOptions
+
+    data, output, published = where
+    if name in registry.suites():
+        raise RequestError(f"{name} is a suite: `dnabench list tasks {name}/` prints its tasks; show one of them.")
+    found = registry.find_tasks((), [_known(name)])
+    if len(found) > 1:
+        raise RequestError(f"{name!r} fits {len(found)} tasks: show one of them, such as {found[0].name}.")
+    from ..report.pages import task_page
+    from ..report.published import read_published
+
+    task = found[0]
+    scores = read_published(published, [task.name])
+    return task_page(task, DataOptions(data_dir=data, offline=True), scores, _stored(output, "task", task.name))
+
+
+def _known(name: str) -> str:
+    """The name, if it can be a task; a word that is nothing at all is told from a misspelt task."""
+    from .. import registry
+
+    if "/" in name or "." in name:
+        return name
+    tasks = [task.name for suite in registry.usable_suites() for task in suite.tasks]
+    ids = [task for task in tasks if task.partition("/")[2] == name]
+    if not ids:
+        names = [*registry.models(), *tasks, *(task.partition("/")[2] for task in tasks)]
+        raise RequestError(f"{name!r} is no task, model or run.{nearest(name, names)}")
+    return ids[0]
+
+
+def _run_page(path: Path, output: Path) -> Page:
+    from ..report.pages import run_page
+    from ..run.store import StoredRecord, read_record
+
+    found = next((p for p in (path, output / path, output / "runs" / path) if p.is_file()), None)
+    if found is None:
+        raise RequestError(f"{path} does not exist: `dnabench list runs` prints the paths of all runs.")
+    return run_page(StoredRecord(found, read_record(found)))
+
+
+def _stored(output: Path, kind: str, name: str) -> list[StoredRecord]:
+    from ..run.store import read_records
+
+    if not output.is_dir():
+        return []
+    problems: list[str] = []
+    found = read_records(output, problems)
+    return [one for one in found if (one.record.task if kind == "task" else one.record.model).get("name") == name]

@@ -74,7 +74,9 @@ def _respell_run(words: list[str]) -> tuple[list[str], list[str]]:
         word = _own(words[at])
         values = _values_after(words, at)
         if word in NOT_DNA:
-            raise RequestError(f"{words[at]} is not a DNA option: leave it out (dnabench run --help lists what there is)")
+            raise RequestError(
+                f"{words[at]} is not a DNA option: leave it out (dnabench run --help lists what there is)"
+            )
         if word == "--trust-remote-code":
             notes.append(_trusted(values))
             at += 1 + min(len(values), 1)

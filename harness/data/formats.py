@@ -19,15 +19,13 @@ _DELIMITERS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars", " ":
 class Rows:
     """What every reader returns: one entry per row, still text, in file order.
 
-    `sequences` (and `seconds` of a pair task) have the case of the file until `rows.check_letters` saw them;
-    `lower_case` counts rows with lower-case letters where the reader has upper-cased them itself.
+    `sequences` (and `seconds` of a pair task) have the case of the file until `rows.check_rows` saw them.
     """
 
     sequences: list[str]
     seconds: list[str]
     labels: list[str]
     columns: dict[str, list[str]] = field(default_factory=dict)
-    lower_case: int = 0
     lines: Sequence[int] = ()
     """1-based line of each row as an editor shows it; empty where a file has no lines (parquet)."""
 

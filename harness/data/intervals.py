@@ -29,8 +29,7 @@ def read_intervals(path: Path, genome: Path, task: Task) -> Rows:
     _check_genome(genome, task.source.options.get("genome_sha256"))
     bases = read_windows(genome, windows, path.name)
     kept = {name: cells for name, cells in table.items() if name not in (*PLACE[1:], label)}
-    lower = sum(not s.isupper() for s in bases)
-    return Rows([s.upper() for s in bases], [], table[label], kept, lower, lines)
+    return Rows(list(bases), [], table[label], kept, lines)
 
 
 def _check_genome(genome: Path, expected: str | None) -> None:

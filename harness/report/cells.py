@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -30,6 +30,8 @@ class Cell:
     rows: int = 0
     duplicates: int = 0
     """Test rows whose sequence, on either strand, is also in train."""
+    collapsed: tuple[str, ...] = ()
+    """Seeds that gave the same answer for every row: shown, never averaged away in silence."""
     reason: str = ""
     column: str = ""
     """What cells of one column of a table share; `cells` sets it."""
@@ -40,7 +42,17 @@ class Cell:
         return self.status == "ok" and self.score is not None and self.score.value is not None
 
     @property
-    def metric_title(self) -> str:
+        def warnings(self) -> Iterator[tuple[tuple[str, str], str]]:
+        """What must be said beside the number: a key that like warnings share, and the sentence."""
+        if self.status == "partial":
+            yield ("partial", ""), "partial: not all rows (--limit), never ranked"
+        if self.collapsed:
+            yield ("collapsed", ""), f"collapsed, the same answer for every row: {', '.join(self.collapsed)}"
+        if self.score and self.score.low is None and self.score.note:
+            yield ("no interval", self.score.note), self.score.note
+
+
+def metric_title(self) -> str:
         return metric_title(self.metric)
 
     def missing(self) -> tuple[tuple[str, str], str]:
@@ -109,6 +121,7 @@ def cell(record: RunRecord, metric: str | None = None) -> Cell:
         replicates=len(record.replicates),
         rows=int(record.task.get("rows", {}).get("test", 0)),
         duplicates=int(duplicates.get("test_rows_in_train", 0)),
+        collapsed=tuple(str(r["name"]) for r in record.replicates if r.get("chosen", {}).get("collapsed")),
         reason=record.error,
     )
 

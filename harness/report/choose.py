@@ -67,7 +67,9 @@ def _refuse_unknown(kind: str, wanted: Sequence[str], there: Sequence[str]) -> N
     known = sorted(set(there))
     for name in wanted:
         if name not in known:
-            raise RequestError(f"no record of the {kind} {name!r}.{nearest(name, known)} There are: {', '.join(known)}.")
+            raise RequestError(
+                f"no record of the {kind} {name!r}.{nearest(name, known)} There are: {', '.join(known)}."
+            )
 
 
 def _tasks(suite: str) -> Sequence[Task]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .render import MISSING, Table
@@ -85,7 +84,7 @@ def metric_table(pattern: str = "") -> Table:
     )
 
 
-def run_table(stored: Iterable[StoredRecord], root: Path, pattern: str = "") -> Table:
+def run_table(stored: Iterable[StoredRecord], pattern: str = "") -> Table:
     """Records below a results folder; the path is what `dnabench show` takes."""
     from .cells import cell
     from .tables import value_text

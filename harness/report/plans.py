@@ -51,7 +51,7 @@ def summary(outcomes: Sequence[Outcome], root: Path) -> list[str]:
     stored = [outcome for outcome in outcomes if outcome.path is not None]
     if stored:
         lines.append(f"records and predictions: {root / 'runs'}")
-        scored = next((o.path for o in stored if o.record.status not in TROUBLE), None)
+        scored = next((o.path for o in reversed(stored) if o.record.status not in TROUBLE), None)
         lines.append(f"next: dnabench report {root}" + (f"   dnabench show {scored}" if scored else ""))
     return lines
 
@@ -80,4 +80,3 @@ def _word(outcome: Outcome) -> str:
     if outcome.record.status in ("ok", "partial"):
         return "as before" if outcome.planned.state == "done" else "computed"
     return outcome.record.status.replace("_", " ")
-

@@ -87,7 +87,7 @@ def _console(table: Table, width: int) -> str:
     """Aligned columns without lines; a table that is too wide goes on below itself, long sentences wrap."""
     blocks = [_aligned(block, width) for block in columns_that_fit(table, width)]
     title = [table.title, ""] if table.title else []
-    notes = ["", *(line for note in table.notes for line in _wrapped(note, width))] if table.notes else []
+    notes = ["", *(line for note in table.notes for line in wrapped(note, width))] if table.notes else []
     return "\n".join([*title, "\n\n".join(blocks), *notes]) + "\n"
 
 
@@ -102,20 +102,28 @@ def _aligned(table: Table, width: int) -> str:
 
 def _row_lines(words: Sequence[str], widths: Sequence[int]) -> list[str]:
     """One row as lines: more than one where its last word is a sentence that does not fit."""
-    last = _wrapped(words[-1], widths[-1], indent="") or [""]
+    last = wrapped(words[-1], widths[-1], indent="") or [""]
     first = [word.ljust(n) for word, n in zip(words[:-1], widths, strict=False)]
     rest = [" " * n for n in widths[:-1]]
     return ["  ".join([*(rest if i else first), text]).rstrip() for i, text in enumerate(last)]
 
 
-def _wrapped(note: str, width: int, indent: str = "  ") -> list[str]:
-    if len(note) <= width:
-        return [note]
+def wrapped(text: str, width: int, indent: str = "  ") -> list[str]:
+    """A text in lines of at most `width` (40 at least), broken between words only.
+
+    >>> wrapped("one two " * 6, 40)
+    ['one two one two one two one two one two', '  one two']
+    """
+    if len(text) <= width:
+        return [text]
     import textwrap
 
-    wrap = textwrap.TextWrapper(max(width, PROSE), subsequent_indent=indent, break_on_hyphens=False)
-    wrap.break_long_words = False
-    return wrap.wrap(note)
+    lead = text[: len(text) - len(text.lstrip())]
+    wrap = textwrap.TextWrapper(
+        max(width, PROSE), initial_indent=lead, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False
+    )
+    wrap.drop_whitespace = True
+    return wrap.wrap(text.strip())
 
 
 def _markdown(table: Table) -> str:

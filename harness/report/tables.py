@@ -17,6 +17,7 @@ from ..types import RunRecord, Score
 from .cells import Cell, cells, column_names
 from .render import MISSING, Table
 
+INTERVAL = "[95% interval]"
 LEAK_SHARE = 0.01
 """Share of a test set's rows standing in train from which the score without them is printed too."""
 
@@ -38,7 +39,8 @@ def score_table(
     if len(grid.tasks) > 1:
         lines += _mean_lines(grid, related or {}) + [_coverage_line(grid)]
     one = len(grid.titles) == 1
-    head = (next(iter(grid.titles)) if one else "task", *([] if one else ["metric"]), *grid.names.values())
+    first = (f"{next(iter(grid.titles))} {INTERVAL}",) if one else ("task", f"metric {INTERVAL}")
+    head = (*first, *grid.names.values())
     rows = tuple((line.name, *([] if one else [line.metric]), *line.values) for line in lines)
     return Table("", head, rows, grid.marks.notes(), tuple(_datum(cell) for cell in grid.cells))
 
@@ -119,8 +121,8 @@ class _Marks:
         return letter
 
     def notes(self) -> tuple[str, ...]:
-        alike = {a: f" ({n} cells alike)" if n > 1 else "" for a, n in self.counts.items()}
-        return tuple(f"({letter}) {text}{alike[letter]}" for letter, text in self.texts.items())
+        alike = {letter: f" ({n} cells alike)" for letter, n in self.counts.items() if n > 1}
+        return tuple(f"({mark}) {text}{alike.get(mark, '')}" for mark, text in self.texts.items())
 
 
 def _letter(i: int) -> str:
@@ -160,7 +162,7 @@ class _Grid:
 
     @property
     def titles(self) -> dict[str, None]:
-        return dict.fromkeys(cell.metric_title for cell in self.cells) or {"task": None}
+        return dict.fromkeys(cell.metric_title for cell in self.cells)
 
     def row(self, task: str) -> list[Cell | None]:
         return [self.at.get((task, column)) for column in self.names]
@@ -181,8 +183,7 @@ def _task_lines(grid: _Grid, task: str) -> list[_Line]:
 
 def _leak_mark(grid: _Grid, cell: Cell) -> str:
     """`(12 in train)`: a count says more than a letter."""
-    text = "(N in train): test rows whose sequence, on either strand, is also in train"
-    grid.marks.texts.setdefault("duplicates", text)
+    grid.marks.texts.setdefault("N in train", "test rows whose sequence, on either strand, is also in train")
     return f"({cell.duplicates:,} in train)"
 
 
@@ -192,10 +193,8 @@ def _cell_text(grid: _Grid, cell: Cell | None) -> str:
     if cell.score is None or cell.score.value is None:
         kind, text = cell.missing()
         return f"{MISSING} ({grid.marks.mark(kind, text)})"
-    text = value_text(cell.score)
-    if cell.status == "partial":
-        return f"{text} ({grid.marks.mark(('partial', ''), 'partial: not all rows (--limit), never ranked')})"
-    return text
+    marks = [grid.marks.mark(kind, text) for kind, text in cell.warnings()]
+    return " ".join([value_text(cell.score), *(f"({letter})" for letter in marks)])
 
 
 def _mean_lines(grid: _Grid, related: Mapping[str, Sequence[str]]) -> list[_Line]:
@@ -221,7 +220,9 @@ def _means(grid: _Grid, tasks: Sequence[str], related: Mapping[str, Sequence[str
     values = []
     for column in grid.names:
         found = {task: grid.at.get((task, column)) for task in tasks}
-        scores = {t: c.score for t, c in found.items() if c and c.status == "ok" and c.score and c.score.value is not None}
+        scores = {
+            t: c.score for t, c in found.items() if c and c.status == "ok" and c.score and c.score.value is not None
+        }
         values.append(value_text(mean_score(scores, related)) if len(scores) == len(tasks) else MISSING)
     return tuple(values)
 

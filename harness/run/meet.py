@@ -69,10 +69,10 @@ def meet(task: Task, options: DataOptions) -> Met:
 
 
 def task_facts(met: Met) -> dict[str, Any]:
-    """What a record says of its task's rows: counts, identities, letters; nothing that differs between machines."""
+    """What a record says of its task's rows; which mirror they came from stands in its provenance."""
     splits = {name: asdict(facts) for name, facts in met.splits.facts.items()}
     for facts in splits.values():
-        del facts["origin"]
+        del facts["origin"], facts["sha256"]
     parts = (met.splits.train, met.splits.dev, met.splits.test)
     rows = {name: len(part) for name, part in zip(("train", "dev", "test"), parts, strict=True)}
     return {"splits": splits, "rows": rows, "folds": len(met.folds)}

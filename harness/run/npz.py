@@ -81,8 +81,8 @@ def _npy(array: Array) -> bytes:
 def _narrow(array: Array) -> Array:
     """Integers in the smallest type that holds them, texts as unicode, little-endian throughout.
 
-    >>> _narrow(np.array([0, 1, 300])).dtype, _narrow(np.array(["a", "b"], dtype=object)).dtype
-    (dtype('uint16'), dtype('<U1'))
+    >>> _narrow(np.array([0, 1, 300])).dtype.str, _narrow(np.array(["a", "b"], dtype=object)).dtype.str
+    ('<u2', '<U1')
     """
     if array.dtype == object:
         array = array.astype(np.str_)

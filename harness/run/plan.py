@@ -20,15 +20,13 @@ from ..errors import DnabenchError, RecordError, RequestError, nearest
 from ..protocols import PROTOCOLS, choose, configure
 from ..types import Adapter, ModelInfo, RunRecord, Splits, Task
 from . import store
+from .memory import MEMORY
 from .record_json import NewerRecordError, canonical, plain
 
 HARNESS = 1
 """Raised when the way from outputs to scores may change any number; part of every cell's key."""
 
 State = Literal["done", "to run", "to extend", "stale", "not_applicable"]
-
-MEMORY = "memory"
-"""Adapter name of models held in memory: no identity survives the process, so they are run every time."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from ..data.load import DataOptions
 from ..errors import DnabenchError
 from ..protocols import PROTOCOLS
 from ..stats.intervals import score_predictions
-from ..types import Labels, Predictions, RunRecord, Score, Status
+from ..types import Predictions, RunRecord, Score, Status
 from .cost import total_cost
 from .meet import Met, task_facts
 from .plan import Cell, cell_key
@@ -25,6 +25,9 @@ from .provenance import cell_facts, replicate_facts
 from .record_json import plain
 from .replicate import Replicate
 from .store import Pair
+
+if TYPE_CHECKING:
+    from ..types import Labels
 
 
 @dataclass(frozen=True)

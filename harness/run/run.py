@@ -32,6 +32,8 @@ class Outcome:
     planned: Planned
     record: RunRecord
     path: Path | None = None
+    problem: Exception | None = None
+    """What was raised, where the cell gave no numbers."""
 
 
 def run_plan(plan: Sequence[Planned], options: RunOptions) -> Iterator[Outcome]:
@@ -110,7 +112,7 @@ def _failed(one: Planned, problem: Exception, data: dict[str, str], host: Host) 
     record = settled(replace(record, provenance={**host, "utc": utc()}))
     if one.path is not None:
         store.update(one.path, partial(_unless_better, record))
-    return Outcome(one, record, one.path)
+    return Outcome(one, record, one.path, problem)
 
 
 def _unless_better(new: RunRecord, present: Pair | None) -> Pair | None:
