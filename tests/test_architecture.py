@@ -68,7 +68,7 @@ def test_imports_run_down_only(path: Path) -> None:
             continue
         where = f"{'/'.join(parts)}:{line} imports {name}"
         if parts[0] == "harness":
-            assert words[1] == "harness", f"{where}: the harness finds models and suites by entry point"
+            assert words[1] in ("harness", "_version"), f"{where}: the harness finds models and suites by entry point"
             own = floor_of(parts[1:])
             if own != "__init__" and words[2] in LEVEL:
                 assert LEVEL[words[2]] <= LEVEL[own], f"{where}: {own} stands below {words[2]}"

@@ -283,7 +283,7 @@ def test_a_loss_that_is_not_a_number_stops_with_the_reason(lesson: Lesson) -> No
         return (float(np.isfinite(raw).all()),)
 
     broken = Lesson(lesson.sequences, lesson.labels, lambda raw, labels: lesson.loss(raw, labels) * np.nan)
-    with pytest.raises(AdapterError, match=r"in epoch 1: lower learning_rate \(now 0.004\)"):
+    with pytest.raises(AdapterError, match=r"in epoch 1: lower learning_rate \(now 0.002\)"):
         learn(broken, Counter())
     calls = iter(range(10**6))
     late = Lesson(

@@ -40,7 +40,9 @@ def table(tmp_path: Path, text: str, name: str = "t.tsv") -> Path:
 
 
 @pytest.mark.parametrize("name", ["t.tsv", "t.tsv.gz"])
-def test_rows_are_read_on_their_strand_in_the_genome_s_own_case(tmp_path: Path, genome: Path, task: Task, name: str) -> None:
+def test_rows_are_read_on_their_strand_in_the_genome_s_own_case(
+    tmp_path: Path, genome: Path, task: Task, name: str
+) -> None:
     rows = read_intervals(table(tmp_path, TABLE, name), genome, task)
     assert rows.sequences == ["AAAA", "TTTT", "gtACGT"]
     assert rows.labels == ["1", "0", "1"]

@@ -47,9 +47,7 @@ def test_every_suite_folder_ships_its_data(tmp_path: Path) -> None:
     patterns = [p.strip() for p in config()["options.package_data"]["dnabench.benchmarks"].split(",")]
     kept = {path for pattern in patterns for path in (ROOT / "benchmarks").glob(pattern)}
     present = {
-        path
-        for path in (ROOT / "benchmarks").rglob("*")
-        if path.is_file() and path.suffix not in (".py", ".pyc")
+        path for path in (ROOT / "benchmarks").rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")
     }
     assert present <= kept, sorted(str(p.relative_to(ROOT)) for p in present - kept)
 

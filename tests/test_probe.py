@@ -37,14 +37,9 @@ class Table:
 def problem(n: int = 600, d: int = 30, classes: int = 2, seed: int = 0) -> tuple[Any, Any]:
     """Correlated columns of unlike scales, one of them constant, and labels that are partly noise."""
     draw = np.random.default_rng(seed)
-    x = (
-        draw.normal(size=(n, d)) @ draw.normal(size=(d, d)) * np.geomspace(0.01, 100, d)
-        + draw.normal(size=d) * 9
-    )
+    x = draw.normal(size=(n, d)) @ draw.normal(size=(d, d)) * np.geomspace(0.01, 100, d) + draw.normal(size=d) * 9
     x[:, 3] = 7.0
-    scores = (x - x.mean(0)) / (x.std(0) + 1e-9) @ draw.normal(size=(d, classes)) + draw.gumbel(
-        size=(n, classes)
-    ) * 3
+    scores = (x - x.mean(0)) / (x.std(0) + 1e-9) @ draw.normal(size=(d, classes)) + draw.gumbel(size=(n, classes)) * 3
     return x.astype(np.float32), scores.argmax(1)
 
 
@@ -131,9 +126,7 @@ def test_the_path_ends_when_dev_falls_behind() -> None:
     signal = np.concatenate([rows.train.labels, rows.dev.labels]) * 1.0
     noise = draw.normal(size=(len(signal), 150)) * 3
     names = [*rows.train.sequences, *rows.dev.sequences]
-    table = dict(
-        zip(names, np.hstack([signal[:, None] + draw.normal(size=(len(signal), 1)), noise]), strict=True)
-    )
+    table = dict(zip(names, np.hstack([signal[:, None] + draw.normal(size=(len(signal), 1)), noise]), strict=True))
     found = probe(Table(table), rows, rows.dev.inputs, _config(patience=1))
     scores = list(found.chosen["dev_scores"].values())
     assert len(scores) < len(CONFIG["strengths"])
@@ -223,9 +216,7 @@ def _separated(n: int) -> tuple[TrainRows, dict[str, Any]]:
     draw = np.random.default_rng(n)
     names = sorted({"".join(letters) for letters in draw.choice(list("ACGT"), (2 * n, 25))})
     labels = np.arange(len(names)) % 2
-    rows = [
-        Split(s, Inputs(names[i::2]), np.repeat([0, 1], n)[:n], TWO) for i, s in enumerate(("train", "dev"))
-    ]
+    rows = [Split(s, Inputs(names[i::2]), np.repeat([0, 1], n)[:n], TWO) for i, s in enumerate(("train", "dev"))]
     rows = [Split(s.name, s.inputs, np.arange(len(s)) % 2, TWO) for s in rows]
     table = {name: [float(y)] for s in rows for name, y in zip(s.sequences, s.labels, strict=True)}
     assert len(table) == len(labels)

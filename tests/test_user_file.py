@@ -114,12 +114,14 @@ def test_a_table_that_cannot_be_a_task_is_refused(tmp_path: Path, text: str, sai
         user_task(tmp_path / "a.csv")
 
 
-def test_a_missing_label_is_refused_with_its_line_and_is_no_class(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text("sequence,label\n" + "A,1\nC,0\n" * 5 + "G,NaN\n")
-    task = user_task(tmp_path / "a.csv")
-    assert task.target.classes == ("0", "1")
-    with pytest.raises(DataError, match=r"line 12.*'NaN'"):
-        load_splits(task, OFFLINE)
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [("G,NaN", "line 12.*'NaN'"), ("G,", "line 12.*is empty"), (",1", "line 12.*is empty"), ("AXG,1", "line 12.*'X'")],
+)
+def test_a_bad_row_is_refused_with_its_line_before_a_run_begins(tmp_path: Path, row: str, said: str) -> None:
+    (tmp_path / "a.csv").write_text("sequence,label\n" + "A,1\nC,0\n" * 5 + row + "\n")
+    with pytest.raises(DataError, match=said):
+        user_task(tmp_path / "a.csv")
 
 
 def test_a_file_that_is_not_there_is_a_wrong_request(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def run_words(words: Sequence[str]) -> int:
         return 130
     except BrokenPipeError:
         # `dnabench list tasks | head` closes stdout early; python would complain again at exit.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return 0
 
 

@@ -61,9 +61,9 @@ for name, function in (
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from dnabench._version import __version__
+        from importlib.metadata import version
 
-        print(f"dnabench {__version__}")
+        print(f"dnabench {version('dnabench')}")
         raise typer.Exit()
 
 

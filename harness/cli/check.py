@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from typer import Option
+from typer import Argument, Option
 
 from ..errors import RequestError
 from . import options as o
@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from ..report.check import Finding
 
 
-def check(  # noqa: PLR0913 - a command's signature is its help page
+def check(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
+    names: Annotated[list[str], Argument(help="Models, tasks, suites or results folders.", metavar="[NAME]...")] = [],  # noqa: B006
     model: o.Models = [],  # noqa: B006
     suite: o.Suites = [],  # noqa: B006
     task: Annotated[
-        list[str], Option("-t", "--task", "--tasks", help="Tasks, suites or suite files.", metavar="TASK")
+        list[str], Option("-t", "--task", help="Tasks, suites or suite files; also --tasks.", metavar="TASK")
     ] = [],  # noqa: B006
     results: Annotated[Path | None, Option("--results", help="A results folder.", metavar="DIR")] = None,
     intervals: Annotated[bool, Option("--intervals", help="With --results: compute the intervals again too.")] = False,
@@ -38,17 +39,28 @@ def check(  # noqa: PLR0913 - a command's signature is its help page
     from ..report.check import faulty, findings_table
     from .out import show_table
 
+    models, tasks, folders = _sorted(names)
     found: list[Finding] = []
-    if model:
-        found += _models(model, model_args)
-    if task or suite:
-        found += _tasks(task, suite, data, offline)
-    if results is not None:
-        found += _results(results, intervals)
+    if model or models:
+        found += _models([*model, *models], model_args)
+    if task or tasks or suite:
+        found += _tasks([*task, *tasks], suite, data, offline)
+    for folder in [results] if results is not None else folders:
+        found += _results(folder, intervals)
     if not found:
-        raise RequestError("check what? --model MODEL, --tasks SUITE or --results DIR.")
+        raise RequestError("check what? Name a model, a task, a suite or a results folder.")
     show_table(findings_table(found), face)
     return int(faulty(found))
+
+
+def _sorted(names: list[str]) -> tuple[list[str], list[str], list[Path]]:
+    """Words without an option as models, tasks and results folders, by what they look like."""
+    from ..registry import models
+
+    words = o.words(names)
+    folders = [word for word in words if Path(word, "runs").is_dir()]
+    named = [word for word in words if word in models() or ".py" in word]
+    return named, [w for w in words if w not in folders and w not in named], [Path(w) for w in folders]
 
 
 def _models(names: list[str], args: list[str]) -> list[Finding]:

@@ -11,7 +11,7 @@ from ..errors import RequestError
 from . import options as o
 
 
-def report(  # noqa: PLR0913 - a command's signature is its help page
+def report(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
     root: Annotated[Path, Argument(help="A results folder, or one below it.", metavar="[RESULTS]")] = Path("results"),
     model: o.Models = [],  # noqa: B006
     suite: o.Suites = [],  # noqa: B006

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..run.run import Outcome
 
 
-def run(  # noqa: PLR0913 - a command's signature is its help page
+def run(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
     model: o.Models = [],  # noqa: B006 - typer reads a default, nobody changes it
     suite: o.Suites = [],  # noqa: B006
     task: o.Tasks = [],  # noqa: B006

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..run.store import StoredRecord
 
 
-def show(  # noqa: PLR0913 - a command's signature is its help page
+def show(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
     name: Annotated[str, Argument(help="A task, a model, or the .json of a run.", metavar="TASK|MODEL|RUN")],
     data: o.Data = None,
     output: o.Output = Path("results"),

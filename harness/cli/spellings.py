@@ -27,10 +27,10 @@ SAME = {
 }
 SEVERAL = {"-m", "--model", "-s", "--suite", "-t", "--task", "-p", "--protocol", "--model-args", "--include-path"}
 """Options of `run` after which several words may stand: `--tasks a b`."""
-NOT_DNA = (
-    "--num-fewshot -f --gen-kwargs --apply-chat-template --fewshot-as-multiturn --system-instruction "
-    "--chat-template-args --confirm-run-unsafe-code"
-).split()
+NOT_DNA = {
+    *("--num-fewshot", "-f", "--fewshot-as-multiturn", "--apply-chat-template", "--chat-template-args"),
+    *("--system-instruction", "--gen-kwargs", "--confirm-run-unsafe-code"),
+}
 WITHOUT_VALUE = {
     "--log-samples": "--log-samples changes nothing: every prediction is kept beside its record",
     "--cache-requests": "--cache-requests changes nothing: finished cells are never computed twice",
@@ -61,8 +61,6 @@ def respell(words: Sequence[str]) -> tuple[list[str], list[str]]:
     if words[0] == "run":
         rest, notes = _respell_run(_split_equals(words[1:]))
         return ["run", *rest], notes
-    if words[0] == "check":
-        return ["check", *(_dashed(w) for w in words[1:])], []
     return [words[0], *(_own(w) for w in words[1:])], []
 
 

@@ -121,12 +121,17 @@ def _refuse_letter(sequences: list[str], rows: Rows, file: str) -> NoReturn:
     raise DataError(f"{file}, {rows.place(row)}: {letter!r} at base {base + 1} is not a DNA letter: {advice}")
 
 
-def _check_labels(rows: Rows, target: Target, file: str) -> Labels:
+def refuse_missing_labels(rows: Rows, file: str, classes: Collection[str] = ()) -> None:
+    """Raise DataError with file and line for a label that is empty or a word for "missing" (NaN, NA, …)."""
     for word in set(rows.labels):
-        if word.strip().lower() in NO_LABEL and word not in target.classes:
+        if word.strip().lower() in NO_LABEL and word not in classes:
             place = rows.place(rows.labels.index(word))
             said = f"is {word!r}" if word.strip() else "is empty"
             raise DataError(f"{file}, {place}: the label {said}: fill it in or drop the row")
+
+
+def _check_labels(rows: Rows, target: Target, file: str) -> Labels:
+    refuse_missing_labels(rows, file, target.classes)
     if target.kind == "class":
         return _class_labels(rows, target, file)
     return _values(rows, file) if target.kind == "value" else _label_sets(rows, target, file)

@@ -8,7 +8,7 @@ from dnabench.harness.errors import DataError, RequestError
 from dnabench.harness.types import Dependence, FileFacts, Source, SplitRule, Target, Task
 
 from .formats import FASTA_SUFFIXES, Columns, Rows, read_rows
-from .rows import NO_LABEL
+from .rows import check_rows, refuse_missing_labels
 
 MOST_CLASSES = 100
 """Different labels above which whole numbers are values and words are refused."""
@@ -21,7 +21,7 @@ def user_task(path: Path) -> Task:
 
     Columns `sequence` and `label`, and where they exist `split` (train, dev, test) and `group` (rows that
     belong together). Without `split` the rows are divided 70 / 15 / 15 by their content. Few whole numbers or
-    words are classes, other numbers are values. Raises RequestError where there is no such file, DataError
+    words are classes, other numbers are values. Every row is checked here, before a run begins. Raises RequestError where there is no such file, DataError
     for its rows.
     """
     if not path.is_file():
@@ -29,7 +29,9 @@ def user_task(path: Path) -> Task:
     rows = read_rows(path, Columns(), path.name)
     if not len(rows):
         raise DataError(f"{path.name} has no rows below its header: is the file cut short?")
+    refuse_missing_labels(rows, path.name)
     target, said = infer_target(rows, path.name)
+    check_rows(rows, target, "all", path.name)
     split_rule, how = _split_rule(rows)
     value = target.kind == "value"
     return Task(
@@ -55,8 +57,7 @@ def infer_target(rows: Rows, file: str) -> tuple[Target, str]:
     >>> infer_target(Rows(["A", "C"], [], ["yes", "no"]), "a.csv")
     (Target(kind='class', classes=('no', 'yes')), '2 classes (no, yes), inferred from the labels')
     """
-    # A missing label is no class: the loader refuses it with its line.
-    words = {word for word in rows.labels if word.strip().lower() not in NO_LABEL}
+    words = set(rows.labels)
     numbers = _numbers(words)
     if numbers is not None and (len(words) > MOST_CLASSES or not all(number.is_integer() for number in numbers)):
         return Target("value"), "values to be predicted, inferred from the labels"

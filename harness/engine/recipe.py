@@ -20,13 +20,13 @@ _NUMBERS = ("learning_rate", "weight_decay", "clip", "beta2")
 class Recipe:
     """AdamW with warm-up, a schedule, gradient clipping, and early stopping on the dev rows."""
 
-    learning_rate: float = 4e-3
-    batch_size: int = 128
+    learning_rate: float = 2e-3
+    batch_size: int = 64
     epochs: int = 20
     """At most; the schedule is laid out over this many."""
-    patience: int = 5
+    patience: int = 8
     """Epochs without a better dev score before training stops; 0 never stops early."""
-    weight_decay: float = 0.01
+    weight_decay: float = 0.1
     """Of matrices and filters; biases, norms and other vectors are left alone."""
     warmup_steps: int = 50
     schedule: Literal["constant", "linear", "cosine"] = "cosine"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -41,8 +41,7 @@ class Cell:
         """True where the cell adds to the coverage: a full record with a defined score."""
         return self.status == "ok" and self.score is not None and self.score.value is not None
 
-    @property
-        def warnings(self) -> Iterator[tuple[tuple[str, str], str]]:
+    def warnings(self) -> Iterator[tuple[tuple[str, str], str]]:
         """What must be said beside the number: a key that like warnings share, and the sentence."""
         if self.status == "partial":
             yield ("partial", ""), "partial: not all rows (--limit), never ranked"
@@ -51,8 +50,8 @@ class Cell:
         if self.score and self.score.low is None and self.score.note:
             yield ("no interval", self.score.note), self.score.note
 
-
-def metric_title(self) -> str:
+    @property
+    def metric_title(self) -> str:
         return metric_title(self.metric)
 
     def missing(self) -> tuple[tuple[str, str], str]:
@@ -150,7 +149,7 @@ def column_names(found: Sequence[Cell]) -> dict[str, str]:
 def _head(one: Cell, columns: Sequence[Cell]) -> str:
     """Model, and of protocol, recipe, options and ids only what is needed."""
     words, rivals = [one.model], [c for c in columns if c.model == one.model and c is not one]
-    parts = (
+    parts: tuple[Callable[[Cell], str], ...] = (
         lambda c: c.protocol or "no protocol",
         lambda c: c.recipe,
         lambda c: _differing(one, c, columns),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -55,17 +55,11 @@ def guarded(subject: str, promise: str, look: Callable[[], Finding]) -> Finding:
     """What `look` finds; an error of the checked thing is a fault of it, not ours."""
     try:
         return look()
-    except DnabenchError as error:
-        return Finding(subject, promise, "fault", str(error))
-    except Exception as error:  # a model's own code may raise anything; the check goes on
-        return Finding(subject, promise, "fault", f"{type(error).__name__}: {error}")
+    except Exception as problem:  # a model's own code may raise anything; the check goes on
+        return raised(subject, promise, problem)
 
 
-def summary_first(findings: Iterable[Finding]) -> Iterator[Finding]:
-    """Faults before notes before what is in order.
-
-    >>> [f.verdict for f in summary_first([Finding("a", "b", "ok"), Finding("a", "c", "fault")])]
-    ['fault', 'ok']
-    """
-    order = {"fault": 0, "note": 1, "ok": 2}
-    return iter(sorted(findings, key=lambda f: order[f.verdict]))
+def raised(subject: str, promise: str, problem: Exception) -> Finding:
+    """An error as a fault: its own sentence if it is one of ours, else its type too."""
+    text = str(problem) if isinstance(problem, DnabenchError) else f"{type(problem).__name__}: {problem}"
+    return Finding(subject, promise, "fault", text)

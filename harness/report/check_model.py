@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..errors import AdapterError
 from ..sequence import reverse_complements
 from ..types import Inputs, Split, Target
-from .check import Finding, guarded
+from .check import Finding, guarded, raised
 
 Rows = list[NDArray[Any]]
 Ask = Callable[[Sequence[str]], Rows]
@@ -88,15 +88,11 @@ def _check_capability(subject: str, adapter: Any, capability: str) -> Iterator[F
     try:
         ask = asks[capability](adapter, capability)
         first = ask(probe_sequences())
-    except Exception as error:
-        yield guarded(subject, "answers", lambda: _raise(error))
+    except Exception as problem:
+        yield raised(subject, "answers", problem)
         return
     for promise, look in _looks(subject, adapter, capability, ask, first):
         yield guarded(subject, promise, look)
-
-
-def _raise(error: Exception) -> Finding:
-    raise error
 
 
 def _looks(

@@ -42,7 +42,7 @@ def known(value: Any) -> bool:
     >>> known(0), known(""), known(None), known(())
     (True, False, False, False)
     """
-    return value is not None and value != "" and value != () and value != [] and value != {}
+    return value is not None and value not in ("", (), [], {})
 
 
 def page_text(page: Page, width: int, form: str = "console") -> str:

@@ -53,8 +53,8 @@ def _read(path: Path) -> Iterator[PublishedScore]:
 def _score(row: Mapping[str, str], where: str) -> PublishedScore:
     words = {name: row.get(name) or "" for name in ("error_kind", "replicates", "note")}
     return PublishedScore(
-        **{name: row[name] for name in COLUMNS if name != "value"},  # type: ignore[arg-type]
-        **words,  # type: ignore[arg-type]
+        **{name: row[name] for name in COLUMNS if name != "value"},
+        **words,
         value=_number(row["value"], where),
         error=_number(row.get("error") or "", where),
     )

@@ -37,7 +37,7 @@ def score_table(
     grid = _Grid.of(cells(records, metric), tasks)
     lines = [line for task in grid.tasks for line in _task_lines(grid, task)]
     if len(grid.tasks) > 1:
-        lines += _mean_lines(grid, related or {}) + [_coverage_line(grid)]
+        lines += [*_mean_lines(grid, related or {}), _coverage_line(grid)]
     one = len(grid.titles) == 1
     first = (f"{next(iter(grid.titles))} {INTERVAL}",) if one else ("task", f"metric {INTERVAL}")
     head = (*first, *grid.names.values())

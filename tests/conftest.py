@@ -1,0 +1,62 @@
+"""What many tests need: an empty cache, and a small suite of a user's own."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+SuiteWriter = Callable[..., Path]
+
+
+@pytest.fixture(autouse=True)
+def _nobodys_data(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees this machine's data folder or cache."""
+    monkeypatch.delenv("DNABENCH_DATA", raising=False)
+    monkeypatch.setenv("DNABENCH_CACHE", str(tmp_path_factory.getbasetemp() / "empty-cache"))
+
+
+@pytest.fixture
+def write_suite(tmp_path: Path) -> SuiteWriter:
+    """Write a suite folder with tasks of two classes that a motif tells apart; returns the folder."""
+
+    def write(tasks: tuple[str, ...] = ("a", "b"), *, extra: str = "", leaks: int = 0, name: str = "mine") -> Path:
+        folder = tmp_path / name
+        folder.mkdir(exist_ok=True)
+        lines = [f"suite: {name}", "title: A small suite", "defaults:", "  classes: [plain, motif]", "  metric: mcc"]
+        lines += ["  metrics: [accuracy, auroc]", *(f"  {line}" for line in extra.splitlines()), "tasks:"]
+        for number, task in enumerate(tasks):
+            lines += [
+                f"  {task}:",
+                f"    title: task {task}",
+                "    source:",
+                "      kind: files",
+                "      embedded: true",
+            ]
+            lines += ["      files:"]
+            previous: list[str] = []
+            for split, rows in (("train", 120), ("dev", 40), ("test", 60)):
+                seqs, labels = motif_rows(rows, seed=10 * number + len(split))
+                if split == "test" and leaks:
+                    seqs = [*previous[:leaks], *seqs[leaks:]]
+                previous = previous or seqs
+                text = "".join(f"{s},{y}\n" for s, y in zip(seqs, labels, strict=True))
+                (folder / f"{task}_{split}.csv").write_text("sequence,label\n" + text, encoding="utf-8")
+                lines.append(f"        {split}: {{path: {task}_{split}.csv}}")
+        (folder / "suite.yaml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return folder
+
+    return write
+
+
+def motif_rows(rows: int, seed: int) -> tuple[list[str], list[int]]:
+    """Random 40-mers, every second one with TATAAA in nine of ten cases."""
+    rng = np.random.default_rng(seed)
+    seqs, labels = [], []
+    for i in range(rows):
+        letters = "".join(rng.choice(list("ACGT"), 40))
+        if (i % 2) != (rng.random() < 0.1):
+            letters = letters[:10] + "TATAAA" + letters[16:]
+        seqs.append(letters)
+        labels.append(i % 2)
+    return seqs, labels

@@ -1,0 +1,277 @@
+"""Cells become records; what goes wrong in one stays in it."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.metrics import matthews_corrcoef
+
+from dnabench.harness import protocols
+from dnabench.harness.data.load import DataOptions, load_splits
+from dnabench.harness.errors import RecordError, Unavailable
+from dnabench.harness.registry import find_model, find_tasks
+from dnabench.harness.run import provenance
+from dnabench.harness.run.plan import Request, make_plan
+from dnabench.harness.run.record_json import VOLATILE, steady
+from dnabench.harness.run.run import Outcome, RunOptions, run_plan
+from dnabench.harness.types import Inputs, ModelInfo, Split, Task
+
+DATA = DataOptions(offline=True)
+Writer = Callable[..., Path]
+
+
+class Model:
+    """Counts T, plus a little noise of the seed; does what it is told on the way."""
+
+    capabilities = frozenset({"fit"})
+
+    def __init__(self, name: str = "model", on_fit: Callable[[Split, int], None] = lambda train, seed: None) -> None:
+        self.info = ModelInfo(name, name, 1)
+        self.on_fit = on_fit
+        self.chosen: dict[str, Any] = {}
+
+    def fit(self, train: Split, dev: Split, seed: int = 0) -> "Model":
+        self.on_fit(train, seed)
+        self.seed = seed
+        return self
+
+    def predict(self, inputs: Inputs) -> Any:
+        assert not hasattr(inputs, "labels")
+        noise = np.random.default_rng(self.seed).normal(scale=0.02, size=len(inputs))
+        p = np.clip(np.array([s.count("T") for s in inputs.sequences]) / 40 + 0.2 + noise, 0, 1)
+        return np.stack([1 - p, p], 1)
+
+
+def go(root: Path | None, models: Any, tasks: tuple[Task, ...], **how: Any) -> list[Outcome]:
+    models = models if isinstance(models, tuple) else (models,)
+    return list(run_plan(make_plan(Request(models, tasks, **how), root, DATA), RunOptions(DATA, "dnabench run -m x")))
+
+
+@pytest.fixture
+def seeded(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = dict(protocols.PROTOCOLS)
+    known["fit"] = replace(known["fit"], uses_seed=True)
+    monkeypatch.setattr("dnabench.harness.run.plan.PROTOCOLS", known)
+
+
+def raising(problem: BaseException) -> Callable[[Split, int], None]:
+    def raise_it(train: Split, seed: int) -> None:
+        raise problem
+
+    return raise_it
+
+
+def test_a_record_holds_scores_checks_cost_and_provenance(tmp_path: Path, write_suite: Writer) -> None:
+    tasks = find_tasks([write_suite(("a",), extra="dependence: {stratified: true}")])
+    (one,) = go(tmp_path, find_model("kmer", {"k": "3"}), tasks)
+    record = one.record
+    assert record.status == "ok"
+    assert set(record.scores) == {"mcc", "accuracy", "auroc"}
+    assert record.outputs is not None
+    kept = record.outputs()
+    assert record.scores["mcc"].value == pytest.approx(matthews_corrcoef(kept.truth, kept.outputs[0].argmax(1)))
+    assert record.task["rows"] == {"train": 120, "dev": 40, "test": 60}
+    assert record.checks["bases_seen"] == 1.0
+    assert record.checks["non_acgt"] == {"train": 0, "dev": 0, "test": 0}
+    assert {"load", "audit", "embed", "fit", "predict", "score"} <= set(record.cost["stages"])
+    assert record.cost["peak_memory_mb"] > 10
+    assert record.cost["bases_per_second"] > 0
+    assert record.provenance["command"] == "dnabench run -m x"
+    assert record.provenance["packages"]["numpy"] == np.__version__
+    assert record.provenance["data"]["train"]["origin"] == "embedded"
+    assert str(tmp_path) not in json.dumps(steady(record))
+
+
+def test_without_a_folder_the_record_is_the_same_and_nothing_is_written(
+    tmp_path: Path, write_suite: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks = find_tasks([write_suite(("a",))])
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    (held,) = go(None, find_model("gc"), tasks)
+    assert sorted(tmp_path.rglob("*")) == before
+    (stored,) = go(tmp_path / "out", find_model("gc"), tasks)
+    assert steady(replace(held.record, predictions=stored.record.predictions)) == steady(stored.record)
+    assert held.record.outputs is not None
+    assert stored.record.outputs is not None
+    np.testing.assert_array_equal(held.record.outputs().outputs, stored.record.outputs().outputs)
+
+
+def test_one_failing_cell_never_ends_the_run(tmp_path: Path, write_suite: Writer) -> None:
+    tasks = find_tasks([write_suite(("a", "b"))])
+    models = (Model("broken", raising(ValueError("no such codon"))), Model("sound"))
+    found = go(tmp_path, models, tasks)
+    assert [o.record.status for o in found] == ["failed", "ok", "failed", "ok"]
+    assert found[0].record.error.startswith("ValueError: no such codon (at ")
+    assert "fit <" in found[0].record.error
+    assert str(Path(__file__).parent) not in found[0].record.error
+    again = make_plan(Request(models, tasks), tmp_path, DATA)
+    assert [p.state for p in again] == ["to run", "done", "to run", "done"]
+
+
+def test_missing_data_and_extras_are_unavailable(tmp_path: Path, write_suite: Writer) -> None:
+    tasks = find_tasks([write_suite(("a", "b"))])
+    (Path(tasks[0].folder) / "a_test.csv").unlink()
+    found = go(tmp_path, (Model(), Model("heavy", raising(Unavailable("torch is not installed")))), tasks)
+    assert [o.record.status for o in found] == ["unavailable", "unavailable", "ok", "unavailable"]
+    assert "a_test.csv is missing" in found[0].record.error
+    assert found[3].record.error == "torch is not installed"
+    assert found[0].path is not None
+    before = found[0].path.read_bytes()
+    go(tmp_path, Model(), tasks)
+    assert found[0].path.read_bytes() == before, "the same sentence is not written again"
+
+
+def test_outputs_with_nan_or_a_wrong_shape_fail_with_a_sentence(tmp_path: Path, write_suite: Writer) -> None:
+    tasks = find_tasks([write_suite(("a",))])
+    odd, thin = Model("odd"), Model("thin")
+    odd.predict = lambda inputs: np.full((len(inputs), 2), np.nan)  # type: ignore[method-assign]
+    thin.predict = lambda inputs: np.ones((len(inputs), 3))  # type: ignore[method-assign]
+    found = go(tmp_path, (odd, thin), tasks)
+    assert [o.record.status for o in found] == ["failed", "failed"]
+    assert "NaN" in found[0].record.error
+    assert "(60, 3)" in found[1].record.error
+
+
+def test_a_failure_never_takes_the_place_of_numbers_that_hold(
+    tmp_path: Path, write_suite: Writer, seeded: None
+) -> None:
+    tasks = find_tasks([write_suite(("a",))])
+    (good,) = go(tmp_path, Model(), tasks)
+    assert good.path is not None
+    before = good.path.read_bytes()
+    (bad,) = go(tmp_path, Model("model", raising(ValueError("late"))), tasks, seeds=(0, 1))
+    assert bad.record.status == "failed"
+    assert good.path.read_bytes() == before
+    (Path(tasks[0].folder) / "a_train.csv").unlink()
+    (gone,) = go(tmp_path, Model(), tasks, fresh=True)
+    assert gone.record.status == "unavailable"
+    assert good.path.read_bytes() == before
+    (stale,) = go(tmp_path, Model("model", raising(ValueError("x"))), (replace(tasks[0], version=2),))
+    assert stale.record.status == "unavailable"
+
+
+def test_a_stale_record_gives_way_to_a_failure(tmp_path: Path, write_suite: Writer) -> None:
+    tasks = find_tasks([write_suite(("a",))])
+    (good,) = go(tmp_path, Model(), tasks)
+    go(tmp_path, Model("model", raising(ValueError("new"))), (replace(tasks[0], version=2),))
+    assert good.path is not None
+    assert json.loads(good.path.read_text(encoding="utf-8"))["status"] == "failed"
+    assert not good.path.with_suffix(".npz").exists()
+
+
+def test_added_seeds_give_the_record_of_one_run(tmp_path: Path, write_suite: Writer, seeded: None) -> None:
+    tasks = find_tasks([write_suite(("a",))])
+    ran: list[int] = []
+    model = Model("model", lambda train, seed: ran.append(seed))
+    go(tmp_path / "two", model, tasks, seeds=(0, 2))
+    (extended,) = go(tmp_path / "two", model, tasks, seeds=range(4))
+    assert ran == [0, 2, 1, 3]
+    (whole,) = go(tmp_path / "one", Model(), tasks, seeds=range(4))
+    assert steady(extended.record) == steady(whole.record)
+    assert [one["seed"] for one in whole.record.replicates] == [0, 1, 2, 3]
+    assert len(whole.record.scores["mcc"].per_replicate) == 4
+    assert set(extended.record.cost["replicates"]) == {f"seed {i}" for i in range(4)}
+    assert set(extended.record.provenance["replicates"]) == {f"seed {i}" for i in range(4)}
+
+
+def test_an_interrupt_leaves_what_is_finished(tmp_path: Path, write_suite: Writer, seeded: None) -> None:
+    tasks = find_tasks([write_suite(("a", "b"))])
+
+    def stop(train: Split, seed: int) -> None:
+        if seed == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        go(tmp_path, Model("model", stop), tasks, seeds=(0, 1))
+    (a, b) = make_plan(Request((Model(),), tasks, seeds=(0, 1)), tmp_path, DATA)
+    assert (a.state, a.missing, b.state) == ("to extend", (1,), "to run")
+
+
+def test_out_of_fold_predictions_are_those_of_each_fold(tmp_path: Path, write_suite: Writer) -> None:
+    suite = write_suite(("a",))
+    folder = tmp_path / "folds"
+    folder.mkdir()
+    text = (suite / "a_train.csv").read_text(encoding="utf-8")
+    (folder / "all.csv").write_text(text, encoding="utf-8")
+    (folder / "suite.yaml").write_text(
+        "suite: folds\ntitle: folds\ntasks:\n  a:\n    title: a\n    classes: 2\n    metric: mcc\n"
+        "    split: {kind: kfold, folds: 4}\n"
+        "    source: {kind: files, embedded: true, files: {all: {path: all.csv}}}\n",
+        encoding="utf-8",
+    )
+    trained: list[int] = []
+    (one,) = go(tmp_path, Model("model", lambda train, seed: trained.append(len(train))), find_tasks([folder]))
+    assert one.record.status == "ok", one.record.error
+    assert len(trained) == 4
+    assert one.record.task["rows"]["test"] == 120
+    assert one.record.task["folds"] == 4
+    assert len(one.record.replicates[0]["chosen"]["folds"]) == 4
+    assert one.record.outputs is not None
+    kept = one.record.outputs()
+    folds = kept.columns["fold"]
+    splits = load_splits(find_tasks([folder])[0], DATA)
+    for fold in range(4):
+        rows = np.flatnonzero(folds == fold)
+        alone = Model().fit(splits.train, splits.dev).predict(Inputs([splits.test.sequences[i] for i in rows]))
+        np.testing.assert_array_equal(kept.outputs[0, rows], alone.astype(np.float32))
+
+
+def test_test_rows_that_stand_in_train_are_counted_and_left_out_beside(tmp_path: Path, write_suite: Writer) -> None:
+    tasks = find_tasks([write_suite(("a",), leaks=12)])
+    (one,) = go(tmp_path, find_model("nearest"), tasks)
+    record = one.record
+    assert record.checks["duplicates"]["test_rows_in_train"] == 12
+    assert record.checks["duplicates"]["share"] == 0.2
+    assert record.outputs is not None
+    kept = record.outputs()
+    clean = kept.columns["in_train"] == 0
+    assert clean.sum() == 48
+    expected = matthews_corrcoef(kept.truth[clean], kept.outputs[0, clean].argmax(1))
+    without = record.checks["scores_without_duplicates"]["mcc"]
+    assert without["value"] == pytest.approx(expected)
+    assert without["low"] < without["value"] < without["high"]
+
+
+def test_a_task_is_loaded_once_for_all_models(
+    tmp_path: Path, write_suite: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks = find_tasks([write_suite(("a", "b"))])
+    loads: list[str] = []
+    from dnabench.harness.run import meet
+
+    def counting(task: Task, options: DataOptions) -> Any:
+        loads.append(task.name)
+        return load_splits(task, options)
+
+    monkeypatch.setattr(meet, "load_splits", counting)
+    go(tmp_path, tuple(Model(f"m{i}") for i in range(3)), tasks)
+    assert loads == ["mine/a", "mine/b"]
+
+
+def test_two_runs_differ_in_cost_and_provenance_only(tmp_path: Path, write_suite: Writer) -> None:
+    tasks = find_tasks([write_suite(("a",))])
+    first = go(tmp_path / "1", find_model("onehot"), tasks)[0].path
+    second = go(tmp_path / "2", find_model("onehot"), tasks)[0].path
+    assert first is not None
+    assert second is not None
+    one, two = (json.loads(p.read_text(encoding="utf-8")) for p in (first, second))
+    assert {k for k in one if one[k] != two[k]} <= set(VOLATILE)
+    assert first.with_suffix(".npz").read_bytes() == second.with_suffix(".npz").read_bytes()
+
+
+def test_a_results_folder_that_cannot_be_written_ends_the_run_with_a_sentence(
+    tmp_path: Path, write_suite: Writer
+) -> None:
+    tasks = find_tasks([write_suite(("a",))])
+    (tmp_path / "out").write_text("a file", encoding="utf-8")
+    with pytest.raises(RecordError, match="cannot be written"):
+        go(tmp_path / "out", Model(), tasks)
+
+
+def test_a_checkout_of_something_else_is_not_our_commit(tmp_path: Path) -> None:
+    assert provenance.commit_facts(tmp_path) == {"commit": None, "dirty": None}
