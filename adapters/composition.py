@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from dnabench.harness.sequence import encode, lengths
-from dnabench.harness.types import Capability, Inputs, ModelInfo, Split
 from numpy.typing import NDArray
 from sklearn.tree import DecisionTreeRegressor
+
+from dnabench.harness.sequence import encode, lengths
+from dnabench.harness.types import Capability, Inputs, ModelInfo, Split
 
 from .majority import Constant, Table, label_table
 from .options import read_options

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+
 from dnabench.harness.sequence import kmer_counts
 from dnabench.harness.types import Capability, ModelInfo
 

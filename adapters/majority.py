@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from dnabench.harness.types import Capability, Inputs, ModelInfo, Split
 from numpy.typing import NDArray
+
+from dnabench.harness.types import Capability, Inputs, ModelInfo, Split
 
 from .options import read_options
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
+
 from dnabench.harness.sequence import canonical_codes, kmer_counts, reverse_complements
 from dnabench.harness.types import Capability, Inputs, ModelInfo, Split
-from numpy.typing import NDArray
 
 from .majority import Table, label_table
 from .options import read_options, require

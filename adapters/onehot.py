@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+
 from dnabench.harness.errors import AdapterError
 from dnabench.harness.sequence import lengths, padded_codes
 from dnabench.harness.types import Capability, Inputs, ModelInfo

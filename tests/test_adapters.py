@@ -5,6 +5,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from dnabench.adapters.composition import GC, Length, gc_fraction
 from dnabench.adapters.kmer import Kmer
 from dnabench.adapters.majority import Majority
@@ -13,8 +16,6 @@ from dnabench.adapters.onehot import OneHot
 from dnabench.harness.errors import AdapterError, RequestError
 from dnabench.harness.sequence import one_hot, reverse_complement
 from dnabench.harness.types import Adapter, Inputs, Split, Target
-from hypothesis import given
-from hypothesis import strategies as st
 
 TWO = Target("class", ("0", "1"))
 FITTED = [Majority, GC, Length, Nearest]

@@ -100,3 +100,32 @@ def test_short_rows_are_padded_and_a_row_does_not_depend_on_its_batch() -> None:
 def test_rows_of_any_length_are_served(length: int) -> None:
     net = network(outputs=3, length=length).eval()
     assert net(**CNN().collate(["A" * length])).shape == (1, 3)
+
+
+@pytest.mark.parametrize(
+    ("model_type", "parameters"), [("deepsea", 52_843_119), ("danq", 46_929_039), ("basset", 4_135_064)]
+)
+def test_conventional_networks_have_the_published_number_of_parameters(model_type: str, parameters: int) -> None:
+    torch = pytest.importorskip("torch", reason="needs torch: pip install 'dnabench[torch]'")
+    from dnabench.adapters.ports.registry import build
+
+    with torch.device("meta"):
+        network = build({"model_type": model_type})
+    assert sum(p.numel() for p in network.parameters()) == parameters
+
+
+@pytest.mark.parametrize(
+    ("sizes", "shape"),
+    [
+        ({"output_size": 2}, (2, 18, 2)),
+        ({"output_size": 1}, (2, 18)),
+        ({"output_size": 2, "output_downsample_window": 4}, (2, 8)),
+        ({"output_size": 2, "upsample_factor": 3}, (2, 54, 2)),
+    ],
+)
+def test_bends_probe_answers_per_position_or_window(sizes: dict[str, int], shape: tuple[int, ...]) -> None:
+    torch = pytest.importorskip("torch", reason="needs torch: pip install 'dnabench[torch]'")
+    from dnabench.adapters.ports.registry import build
+
+    probe = build({"model_type": "bend-cnn", **sizes})
+    assert probe(torch.zeros(2, 18, 5)).shape == shape

@@ -23,7 +23,7 @@ DATA = DataOptions(offline=True)
 class Counter:
     """Counts T; an adapter of the capability `fit`."""
 
-    info: ModelInfo = ModelInfo("counter", "counter", 1)
+    info: ModelInfo = field(default_factory=lambda: ModelInfo("counter", "counter", 1))
     capabilities: frozenset[Capability] = frozenset({"fit"})
     chosen: dict[str, Any] = field(default_factory=dict)
 
@@ -100,9 +100,7 @@ def test_other_data_make_the_record_stale(tmp_path: Path, task: Task) -> None:
     assert plan(tmp_path, task).state == "done"
 
 
-def test_a_new_harness_makes_every_record_stale(
-    tmp_path: Path, task: Task, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_new_harness_makes_every_record_stale(tmp_path: Path, task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
     work([plan(tmp_path, task)])
     monkeypatch.setattr("dnabench.harness.run.plan.HARNESS", 99)
     assert plan(tmp_path, task).state == "stale"
@@ -178,7 +176,7 @@ def test_options_go_to_the_protocols_that_have_them(tmp_path: Path, task: Task) 
     fit, probe = make_plan(both, tmp_path, DATA)
     assert probe.cell.config["patience"] == 7
     assert "patience" not in fit.cell.config
-    with pytest.raises(RequestError, match="'patienc'.*Did you mean 'patience'"):
+    with pytest.raises(RequestError, match=r"'patienc'.*Did you mean 'patience'"):
         make_plan(replace(both, overrides={"patienc": 7}), tmp_path, DATA)
 
 

@@ -9,6 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import matthews_corrcoef
+from sklearn.preprocessing import StandardScaler
+
 from dnabench.adapters.kmer import Kmer
 from dnabench.adapters.onehot import OneHot
 from dnabench.harness.protocols import TrainRows
@@ -16,9 +20,6 @@ from dnabench.harness.protocols import probe as probe_module
 from dnabench.harness.protocols.linear import solve_path
 from dnabench.harness.protocols.probe import CONFIG, probe
 from dnabench.harness.types import Inputs, Split, Target
-from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.metrics import matthews_corrcoef
-from sklearn.preprocessing import StandardScaler
 
 TWO = Target("class", ("0", "1"))
 STRENGTHS = (1e-4, 1e-2, 1.0)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from dnabench.adapters.kmer import Kmer
 from dnabench.adapters.majority import Majority
 from dnabench.harness.errors import AdapterError, RequestError

@@ -8,6 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from Bio.Seq import reverse_complement as biopython_reverse_complement
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.feature_extraction.text import CountVectorizer
+
 from dnabench.harness import sequence
 from dnabench.harness.sequence import (
     IUPAC,
@@ -20,9 +24,6 @@ from dnabench.harness.sequence import (
     reverse_complement,
     reverse_complements,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-from sklearn.feature_extraction.text import CountVectorizer
 
 DNA = st.text("ACGTACGTACGTN" + IUPAC, max_size=40)
 ROWS = st.lists(DNA, max_size=8)

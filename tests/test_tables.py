@@ -22,7 +22,9 @@ def record(task: str, model: str, value: float | None = 0.5, **changes: Any) -> 
     """A record with one score, as `run/record.py` makes it."""
     metric = changes.pop("metric", "mcc")
     status = changes.pop("status", "ok" if value is not None else "unavailable")
-    score = Score(metric, value, None if value is None else value - 0.1, None if value is None else value + 0.1, (value,))
+    score = Score(
+        metric, value, None if value is None else value - 0.1, None if value is None else value + 0.1, (value,)
+    )
     return RunRecord(
         status=status,
         key={},
@@ -122,7 +124,9 @@ def test_a_configuration_that_follows_the_task_makes_no_column_of_its_own() -> N
 
 
 def test_a_cell_without_a_protocol_stands_in_its_models_column() -> None:
-    none = record("toy/b", "kmer", None, status="not_applicable", protocol="", config7="", error="no protocol serves it")
+    none = record(
+        "toy/b", "kmer", None, status="not_applicable", protocol="", config7="", error="no protocol serves it"
+    )
     assert score_table([record("toy/a", "kmer"), none]).head[1:] == ("kmer",)
 
 
@@ -139,7 +143,8 @@ def test_the_interval_of_a_mean_is_that_of_independent_tasks_and_wider_for_share
     scores = {f"t{i}": Score("mcc", value, value - w, value + w) for i, w in enumerate(widths)}
     alone = mean_score(scores, {})
     half = math.sqrt(sum(w * w for w in widths)) / len(widths)
-    assert alone.high == pytest.approx(value + half) and alone.low == pytest.approx(value - half)
+    assert alone.high == pytest.approx(value + half)
+    assert alone.low == pytest.approx(value - half)
     shared = mean_score(scores, {"t0": list(scores)})
     assert shared.high == pytest.approx(value + np.mean(widths))
 
@@ -163,7 +168,8 @@ def test_every_format_prints_the_same_scores() -> None:
     table = score_table([record("toy/a_b", "kmer"), record("toy/a_b", "gc", 0.25)])
     for form in ("console", "md", "tex"):
         text = render(table, form)
-        assert "0.500 [0.400, 0.600]" in text and "0.250 [0.150, 0.350]" in text
+        assert "0.500 [0.400, 0.600]" in text
+        assert "0.250 [0.150, 0.350]" in text
     assert r"toy/a\_b" in render(table, "tex")
     data = json.loads(render(table, "json"))
     lines = list(csv.DictReader(io.StringIO(render(table, "csv"))))

@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from .check import check
+from .compare import compare
 from .fetch import fetch
 from .listing import list_names
 from .report import report
@@ -21,6 +22,7 @@ EXAMPLES = {
     "list": "dnabench list tasks yeast",
     "show": "dnabench show yeast/coding",
     "report": "dnabench report results --format md > table.md",
+    "compare": "dnabench compare kmer onehot --suite yeast",
     "check": "dnabench check --model kmer",
 }
 
@@ -54,6 +56,7 @@ for name, function in (
     ("list", list_names),
     ("show", show),
     ("report", report),
+    ("compare", compare),
     ("check", check),
 ):
     app.command(name, cls=Command)(function)

@@ -21,8 +21,8 @@ def user_task(path: Path) -> Task:
 
     Columns `sequence` and `label`, and where they exist `split` (train, dev, test) and `group` (rows that
     belong together). Without `split` the rows are divided 70 / 15 / 15 by their content. Few whole numbers or
-    words are classes, other numbers are values. Every row is checked here, before a run begins. Raises RequestError where there is no such file, DataError
-    for its rows.
+    words are classes, other numbers are values. Every row is checked here, before a run begins. Raises
+    RequestError where there is no such file, DataError for its rows.
     """
     if not path.is_file():
         raise RequestError(f"{path} does not exist: give a csv, tsv, FASTA or parquet file with sequence and label")

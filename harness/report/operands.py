@@ -6,10 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .. import registry
 from ..errors import RequestError, nearest
+from ..metrics import METRICS
 from ..run.store import StoredRecord, read_records
-from ..types import RunRecord
+from ..types import RunRecord, Task
 from .cells import cell
+from .choose import chosen, rows_of
 
 SCORED = ("ok", "partial")
 
@@ -41,6 +44,27 @@ def operands(words: Sequence[str], root: Path, protocol: str = "") -> list[Opera
             if one.records == other.records:
                 raise RequestError(f"{other.word} and {one.word} are the same run: name two that differ.")
     return [Operand(one.word, one.records, label) for one, label in zip(found, _labels(found), strict=True)]
+
+
+def task_metrics(
+    found: Sequence[Operand], suites: Sequence[str], words: Sequence[str], metric: str = ""
+) -> dict[str, str]:
+    """The tasks to compare on and the metric of each; a known suite is taken whole, so that holes are seen.
+
+    Raises RequestError for unknown metrics, and for suites or tasks without any record.
+    """
+    if metric and metric not in METRICS:
+        raise RequestError(f"no metric {metric!r}.{nearest(metric, list(METRICS))} Known: {', '.join(METRICS)}.")
+    names = [registry.load_suite(s).name if "/" in s and Path(s).exists() else s for s in suites]
+    records = chosen([r for one in found for r in one.records.values()], (), names, words)
+    rows, _ = rows_of(records, words)
+    known = {task.name: task.metric for s in {row.split("/")[0] for row in rows} for task in _registered(s)}
+    known |= {str(r.task["name"]): str(r.task["metric"]) for r in records}
+    return {row: metric or known[row] for row in rows}
+
+
+def _registered(suite: str) -> Sequence[Task]:
+    return registry.load_suite(suite).tasks if suite in registry.suites() else ()
 
 
 def _operand(word: str, stored: Sequence[StoredRecord], root: Path, protocol: str) -> Operand:
@@ -85,7 +109,9 @@ def _by_task(word: str, mine: Sequence[StoredRecord]) -> dict[str, RunRecord]:
         full = [one for one in several if one.record.status == "ok"]
         if len(full) > 1:
             folders = ", ".join(str(one.path.parent) for one in full)
-            raise RequestError(f"{word} has {len(full)} records of {task}: name one run folder, or --protocol ({folders}).")
+            raise RequestError(
+                f"{word} has {len(full)} records of {task}: name one run folder, or --protocol ({folders})."
+            )
         partial = [one for one in several if one.record.status == "partial"]
         found[task] = (full or partial or several)[0].record
     return found

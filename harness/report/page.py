@@ -47,6 +47,7 @@ def known(value: Any) -> bool:
 
 def page_text(page: Page, width: int, form: str = "console") -> str:
     """The page as text: headings, aligned facts, tables; `md` for Markdown."""
+    width = max(width, 60)
     mark = {"md": ("# ", "## ")}.get(form, ("", ""))
     parts = [f"{mark[0]}{page.name}" + (f": {page.title}" if page.title else "")]
     for section in page.sections:

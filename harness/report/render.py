@@ -19,6 +19,8 @@ from ..errors import RequestError, nearest
 Format = Literal["console", "md", "csv", "tex", "json"]
 FORMATS: tuple[str, ...] = get_args(Format)
 MISSING = "—"
+HEAD = 28
+"""Characters from which a head wraps on the console."""
 PROSE = 40
 """Characters from which a last column is prose, which wraps on the console."""
 
@@ -66,7 +68,7 @@ def columns_that_fit(table: Table, width: int) -> list[Table]:
     >>> [t.head for t in columns_that_fit(wide, 16)]
     [('t', 'aaaaaaaaa'), ('t', 'bbbbbbbbb')]
     """
-    widths = [max(len(line) for line in column) + 2 for column in zip(table.head, *table.rows, strict=True)]
+    widths = [n + 2 for n in _widths(table)]
     widths[-1] = min(widths[-1], PROSE)
     blocks: list[list[int]] = [[]]
     for i in range(1, len(widths)):
@@ -87,29 +89,37 @@ def _console(table: Table, width: int) -> str:
     """Aligned columns without lines; a table that is too wide goes on below itself, long sentences wrap."""
     blocks = [_aligned(block, width) for block in columns_that_fit(table, width)]
     title = [table.title, ""] if table.title else []
-    notes = ["", *(line for note in table.notes for line in wrapped(note, width))] if table.notes else []
+    notes = ["", *(line for note in table.notes for line in wrapped(note, max(width, PROSE)))] if table.notes else []
     return "\n".join([*title, "\n\n".join(blocks), *notes]) + "\n"
 
 
 def _aligned(table: Table, width: int) -> str:
-    lines = [table.head, *table.rows]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(table.head))]
+    widths = _widths(table)
     if widths[-1] > PROSE:
         widths[-1] = min(widths[-1], max(width - sum(widths[:-1]) - 2 * len(widths[:-1]), PROSE))
-    texts = [line for words in lines for line in _row_lines(words, widths)]
-    return "\n".join([texts[0], "  ".join("─" * n for n in widths), *texts[1:]])
+    head, *rows = [_row_lines(words, widths) for words in (table.head, *table.rows)]
+    return "\n".join([*head, "  ".join("─" * n for n in widths), *(line for row in rows for line in row)])
+
+
+def _widths(table: Table) -> list[int]:
+    """Characters of each column: those of its longest row; a long head wraps."""
+    columns = list(zip(*table.rows, strict=True)) or [()] * len(table.head)
+    return [
+        max(max(map(len, words), default=0), min(len(head), HEAD), max(map(len, head.split()), default=0))
+        for head, words in zip(table.head, columns, strict=True)
+    ]
 
 
 def _row_lines(words: Sequence[str], widths: Sequence[int]) -> list[str]:
-    """One row as lines: more than one where its last word is a sentence that does not fit."""
-    last = wrapped(words[-1], widths[-1], indent="") or [""]
-    first = [word.ljust(n) for word, n in zip(words[:-1], widths, strict=False)]
-    rest = [" " * n for n in widths[:-1]]
-    return ["  ".join([*(rest if i else first), text]).rstrip() for i, text in enumerate(last)]
+    """One row as lines: more than one where a head or a sentence does not fit."""
+    parts = [wrapped(word, n, indent="") for word, n in zip(words, widths, strict=True)]
+    lines = range(max(map(len, parts)))
+    cut = [[part[i] if i < len(part) else "" for part in parts] for i in lines]
+    return ["  ".join(w.ljust(n) for w, n in zip(line, widths, strict=True)).rstrip() for line in cut]
 
 
 def wrapped(text: str, width: int, indent: str = "  ") -> list[str]:
-    """A text in lines of at most `width` (40 at least), broken between words only.
+    """A text in lines of at most `width`, broken between words only.
 
     >>> wrapped("one two " * 6, 40)
     ['one two one two one two one two one two', '  one two']
@@ -120,7 +130,7 @@ def wrapped(text: str, width: int, indent: str = "  ") -> list[str]:
 
     lead = text[: len(text) - len(text.lstrip())]
     wrap = textwrap.TextWrapper(
-        max(width, PROSE), initial_indent=lead, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False
+        width, initial_indent=lead, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False
     )
     wrap.drop_whitespace = True
     return wrap.wrap(text.strip())

@@ -28,7 +28,9 @@ class Rules:
         return 1.0 - self.alpha
 
 
-def verdict(difference: Difference, adjusted: float | None, rules: Rules, best: float, units: float) -> tuple[Word, bool]:
+def verdict(
+    difference: Difference, adjusted: float | None, rules: Rules, best: float, units: float
+) -> tuple[Word, bool]:
     """The verdict, and whether the difference is shown to lie inside the margin.
 
     `adjusted`: p-value over the whole table, None where no claim is allowed; `best`: a perfect model's score (0 means

@@ -14,8 +14,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from dnabench.harness.sequence import kmer_counts
 from sklearn.feature_extraction.text import CountVectorizer
+
+from dnabench.harness.sequence import kmer_counts
 
 K = 6
 

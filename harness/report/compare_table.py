@@ -1,0 +1,154 @@
+"""Comparisons as a table: both scores, the difference with its interval, p-values, a verdict in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..protocols import PROTOCOLS
+from ..stats.verdict import POWER, Rules
+from .cells import cell, metric_title
+from .compare import Comparison
+from .operands import Operand
+from .render import MISSING, Table
+from .tables import number
+
+
+def compare_table(found: Sequence[Comparison], operands: Sequence[Operand], rules: Rules) -> Table:
+    """One row per task and model, then the means; csv and json hold the unrounded numbers and the p of both kinds."""
+    metrics = list(dict.fromkeys(metric_title(one.metric) for one in found))
+    several = len(operands) > 2
+    reference = operands[0].label
+    other = "score" if several else operands[1].label
+    head = (
+        metrics[0] if len(metrics) == 1 else "task",
+        *(["metric"] if len(metrics) > 1 else []),
+        *(["model"] if several else []),
+        reference,
+        other,
+        f"difference [{100 * rules.level:g}%]",
+        "p",
+        "p (Holm)",
+        "could show",
+        "verdict",
+    )
+    rows = tuple(_row(one, len(metrics) > 1, several, rules) for one in found)
+    return Table("", head, rows, tuple(_notes(found, operands, rules)), tuple(_datum(one, reference) for one in found))
+
+
+def signed(value: float | None) -> str:
+    """A difference: three decimals with its sign.
+
+    >>> signed(0.0187), signed(-0.5), signed(-1e-5), signed(None)
+    ('+0.019', '-0.500', '0.000', '—')
+    """
+    if value is None:
+        return MISSING
+    text = number(value)
+    return text if text.startswith("-") or float(text) == 0 else f"+{text}"
+
+
+def p_text(p: float | None) -> str:
+    """A p-value as it is printed.
+
+    >>> p_text(0.0312), p_text(1e-9), p_text(1.0), p_text(None)
+    ('0.031', '<0.001', '1.000', '—')
+    """
+    if p is None:
+        return MISSING
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def verdict_text(one: Comparison, rules: Rules) -> str:
+    """The verdict in words, or why there is none."""
+    if one.difference is None:
+        return f"{MISSING} {one.reason}"
+    if one.verdict == "equivalent":
+        return f"equivalent within ±{rules.margin:g}"
+    if one.verdict != "undecided":
+        return f"{one.verdict}, but within ±{rules.margin:g}" if one.inside else one.verdict
+    if one.difference.note and one.p is None:
+        return f"undecided: {one.difference.note}"
+    return "undecided"
+
+
+def _row(one: Comparison, with_metric: bool, with_model: bool, rules: Rules) -> tuple[str, ...]:
+    made = one.difference
+    interval = MISSING
+    if made is not None:
+        interval = f"{signed(made.value)} [{signed(made.low)}, {signed(made.high)}]"
+    return (
+        _name(one),
+        *([metric_title(one.metric)] if with_metric else []),
+        *([one.model] if with_model else []),
+        number(one.scores[0]),
+        number(one.scores[1]),
+        interval,
+        p_text(one.p),
+        p_text(one.p_holm),
+        number(one.detectable),
+        verdict_text(one, rules),
+    )
+
+
+def _name(one: Comparison) -> str:
+    """A task, or the mean with its coverage: `27/28`."""
+    if not one.tasks:
+        return one.task
+    n = len(one.tasks)
+    return f"{one.task}: mean of {f'{n}/{n + one.missing}' if one.missing else n} tasks"
+
+
+def _notes(found: Sequence[Comparison], operands: Sequence[Operand], rules: Rules) -> list[str]:
+    """What the columns mean, who was compared, and what holds for this table only."""
+    tests = sum(one.p is not None for one in found if not one.tasks)
+    notes = [
+        f"difference: score minus that of {operands[0].label} on the same test rows (paired bootstrap); "
+        f"p: two-sided; Holm: over {tests} comparison{'' if tests == 1 else 's'}, means among themselves",
+        f"better, worse: p (Holm) below {rules.alpha:g}; equivalent: the {100 - 200 * rules.alpha:g}% interval lies "
+        f"inside ±{rules.margin:g}; could show: the difference that such a test set shows in {100 * POWER:g}% of cases",
+        "; ".join(_who(one) for one in operands),
+    ]
+    notes += [_checkpoint(one) for one in operands if _one_seed(one)]
+    if any(one.missing for one in found):
+        notes.append("mean: over the tasks that all models have; nothing is filled in for the others")
+    remarks = [
+        f"{_name(one)}: {one.difference.note}"
+        for one in found
+        if one.difference and one.difference.note and verdict_text(one, rules) == one.verdict
+    ]
+    return notes + list(dict.fromkeys(remarks))
+
+
+def _who(one: Operand) -> str:
+    found = cell(one.first)
+    how = f" under {found.protocol}.{found.recipe}" if found.protocol else ""
+    return f"{one.label}: {found.model}@{found.id7}{how}"
+
+
+def _one_seed(one: Operand) -> bool:
+    return any(
+        len(record.replicates) == 1 and (spec := PROTOCOLS.get(str(record.protocol.get("name")))) and spec.uses_seed
+        for record in one.records.values()
+    )
+
+
+def _checkpoint(one: Operand) -> str:
+    return (
+        f"{one.label}: one seed, so what is said holds for this checkpoint, not for training it again (run --seeds 0-4)"
+    )
+
+
+def _datum(one: Comparison, reference: str) -> dict[str, Any]:
+    """One line of csv and json."""
+    made = one.difference
+    return {
+        "kind": "mean" if one.tasks else "task", "task": one.task, "tasks": len(one.tasks) or 1,
+        "tasks_missing": one.missing, "reference": reference, "model": one.model, "metric": one.metric,
+        "reference_value": one.scores[0], "value": one.scores[1],
+        "difference": made.value if made else None,
+        "low": made.low if made else None, "high": made.high if made else None,
+        "se": made.se if made else None, "p": one.p, "p_holm": one.p_holm, "p_bh_exploratory": one.p_bh,
+        "detectable": one.detectable, "verdict": one.verdict if made else None, "inside_margin": one.inside,
+        "method": made.method if made else "", "note": made.note if made else one.reason,
+    }  # fmt: skip
