@@ -23,8 +23,9 @@ def test_the_scan_in_chunks_equals_the_recurrence_step_by_step(length: int, batc
     torch.testing.assert_close(selective_scan(*parts).double(), expected, atol=1e-5, rtol=1e-5)
 
 
-def test_the_scan_of_a_long_sequence_stays_exact() -> None:
-    parts = scan_inputs(1, 3000)
+@pytest.mark.parametrize(("length", "channels"), [(3000, 5), (300, 2048)])
+def test_the_scan_of_a_long_or_wide_sequence_stays_exact(length: int, channels: int) -> None:
+    parts = scan_inputs(1, length, channels)
     expected = step_by_step(*(part.double() for part in parts))
     assert (selective_scan(*parts) - expected).abs().max() < 2e-5
 

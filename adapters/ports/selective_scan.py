@@ -33,8 +33,8 @@ def scan(x: Tensor, delta: Tensor, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
     """
     kernel = _mamba_kernel() if x.is_cuda else None
     if kernel is not None:
-        rows = (part.float().transpose(1, 2).contiguous() for part in (x, delta))
-        y: Tensor = kernel(*rows, a, b.transpose(1, 2).contiguous(), c.transpose(1, 2).contiguous())
+        rows = [part.float().transpose(1, 2).contiguous() for part in (x, delta, b, c)]
+        y: Tensor = kernel(rows[0], rows[1], a, rows[2], rows[3])
         return y.transpose(1, 2)
     with torch.autocast(x.device.type, enabled=False):
         parts = (x.float(), delta.float(), a, b.float(), c.float())

@@ -15,7 +15,7 @@ Alpha = Annotated[float, Option(help="Share of false claims allowed over the who
 Results = Annotated[Path, Option("--results", "-r", help="Folder of the results.", metavar="DIR")]
 
 
-def compare(  # noqa: PLR0913 - a command's signature is its help page
+def compare(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
     models: Annotated[
         list[str], Argument(help="The reference, then others: name, name@id7, or a run folder.", metavar="A B [C...]")
     ],

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import DnabenchError, RequestError
 from ..metrics import METRICS, evaluate, find_metric
-from ..stats.design import Design, design_of
+from ..stats.design import design_of
 from ..stats.multiple import benjamini_hochberg, holm
 from ..stats.paired import Difference, paired_difference
 from ..stats.suite import Part, mean_difference, part_of
@@ -93,7 +93,8 @@ def _absent(record: RunRecord | None, metric: str) -> str:
 
 def _refuse_other_rows(task: str, a: RunRecord, b: RunRecord, labels: tuple[str, str]) -> None:
     """Same version of the task, same train, dev and test rows."""
-    differing = [name for name, print_ in a.key["data"].items() if b.key["data"].get(name) != print_]
+    splits = dict.fromkeys((*a.key["data"], *b.key["data"]))
+    differing = [name for name in splits if a.key["data"].get(name) != b.key["data"].get(name)]
     if a.task["version"] != b.task["version"]:
         differing = [f"versions {a.task['version']} and {b.task['version']}", *differing]
     if differing:
@@ -179,12 +180,14 @@ def _mean(empty: Comparison, row: Sequence[Comparison], rules: Rules) -> Compari
         made = mean_difference(parts, rules.level)
     else:
         made = Difference(empty.metric, sum(values) / len(values), note="no interval: a task of the mean has none")
-    claims = all(one.p is not None for one in row)
+    silent = sum(one.p is None for one in row)
+    if silent and made.se is not None:
+        made = replace(made, note=f"no claim: {silent} of {len(row)} tasks have too few independent groups")
     return replace(
         empty,
         scores=(_mean_of([one.scores[0] for one in row]), _mean_of([one.scores[1] for one in row])),
         difference=made,
-        p=made.p if claims else None,
+        p=made.p if not silent else None,
         detectable=detectable(made, rules),
         units=sum(one.units for one in row),
     )

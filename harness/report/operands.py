@@ -55,7 +55,7 @@ def task_metrics(
     """
     if metric and metric not in METRICS:
         raise RequestError(f"no metric {metric!r}.{nearest(metric, list(METRICS))} Known: {', '.join(METRICS)}.")
-    names = [registry.load_suite(s).name if "/" in s and Path(s).exists() else s for s in suites]
+    names = [registry.load_suite(s).name if s not in registry.suites() and Path(s).exists() else s for s in suites]
     records = chosen([r for one in found for r in one.records.values()], (), names, words)
     rows, _ = rows_of(records, words)
     known = {task.name: task.metric for s in {row.split("/")[0] for row in rows} for task in _registered(s)}
