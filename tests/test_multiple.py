@@ -1,6 +1,6 @@
 """Adjusted p-values against hand computation, closed testing and the step-up procedure itself."""
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import pytest
 from hypothesis import given
@@ -49,7 +49,7 @@ def test_adjusted_values_keep_the_order_and_never_shrink(p: list[float]) -> None
         found = [q for q in adjust(p) if q is not None]
         assert all(raw <= q + 1e-12 and q <= 1 for raw, q in zip(p, found, strict=True))
         pairs = sorted(zip(p, found, strict=True))
-        assert all(a[1] <= b[1] + 1e-12 for a, b in zip(pairs, pairs[1:], strict=False))
+        assert all(a[1] <= b[1] + 1e-12 for a, b in pairwise(pairs))
 
 
 def test_a_comparison_without_test_stays_without_and_costs_nothing() -> None:

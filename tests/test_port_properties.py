@@ -81,6 +81,17 @@ def test_a_batch_says_what_its_rows_say_alone(config: dict[str, Any]) -> None:
 
 
 @each_variant
+def test_the_last_state_is_the_same_with_and_without_the_others(config: dict[str, Any]) -> None:
+    network, ids = lively(config), tokens(config, 2, 14)
+    with torch.inference_mode():
+        every, last = network(ids, all_layers=True), network(ids, with_logits=False)
+    assert torch.equal(every.last_hidden_state, last.last_hidden_state)
+    assert len(every.hidden_states) >= 3
+    assert last.hidden_states == ()
+    assert last.logits is None
+
+
+@each_variant
 def test_a_file_of_its_own_tensors_loads_into_another_network(config: dict[str, Any]) -> None:
     network, ids = lively(config), tokens(config, 2, 17)
     other = build(config, {name: tensor.clone() for name, tensor in network.state_dict().items()})

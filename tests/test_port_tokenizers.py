@@ -111,6 +111,20 @@ def test_letters_have_the_ids_of_the_models_folders(model_type: str, tokenizer: 
     assert checked, f"no case of {model_type} has sequences"
 
 
+@vectors
+def test_kmers_have_the_ids_of_the_models_folders() -> None:
+    blocks = {4105: ("v1", 6), 4107: ("v2", 6), 75: ("v2", 3)}
+    checked = {"blocks": 0, "overlapping": 0}
+    for file in Path(str(ROOT)).glob("*/config.json"):
+        size = json.loads(file.read_text(encoding="utf-8")).get("vocab_size")
+        for case in json.loads((file.parent / "cases.json").read_text(encoding="utf-8"))["cases"]:
+            if case.get("sequences") and size in blocks:
+                checked["blocks"] += case_agrees(Blocks(nt_vocabulary(*blocks[size])), case)
+            elif case.get("sequences") and "k" in case:
+                checked["overlapping"] += case_agrees(Overlapping(case["k"]), case)
+    assert all(checked.values()), checked
+
+
 @given(dna)
 def test_blocks_are_the_greedy_longest_match(sequence: str) -> None:
     vocabulary = nt_vocabulary("v2", 3)
@@ -169,14 +183,14 @@ def words(sequence: str, tokens: Tokens) -> list[str]:
     return [sequence[start:end] for start, end in tokens.spans.tolist() if start < end]
 
 
-def case_agrees(tokenizer: Letters, case: Mapping[str, Any]) -> bool:
+def case_agrees(tokenizer: Tokenizer, case: Mapping[str, Any]) -> bool:
     """Whether a case has sequences, after comparing its ids with ours where the case masked none."""
     if not case.get("sequences"):
         return False
     bare = case.get("append_sep", case.get("add_special_tokens", True)) is False
     rows = [tokenizer.encode(sequence) for sequence in case["sequences"]]
     if bare:
-        rows = [Tokens(row.ids[: -len(tokenizer.after)], row.spans) for row in rows]
+        rows = [Tokens(row.ids[row.spans[:, 1] > 0], row.spans) for row in rows]
     ids, _ = padded(rows, tokenizer.pad, left=tokenizer.left)
     theirs = np.array(case["input_ids"])
     hidden = theirs == tokenizer.mask

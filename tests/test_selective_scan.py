@@ -40,7 +40,8 @@ def test_the_recomputed_scan_has_the_gradients_of_the_recurrence() -> None:
 
 
 def scan_inputs(batch: int, length: int, channels: int = 5, states: int = 4) -> list[Any]:
-    """x, delta, a, b, c of sizes as Mamba has them."""
+    """x, delta, a, b, c of sizes as Mamba has them, the same ones every time."""
+    torch.manual_seed(length)
     x, b, c = (torch.randn(batch, length, width) for width in (channels, states, states))
     delta = torch.nn.functional.softplus(torch.randn(batch, length, channels))
     return [x, delta, -torch.exp(torch.randn(channels, states)), b, c]

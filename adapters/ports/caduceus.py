@@ -105,7 +105,7 @@ class Caduceus(HubNetwork):
         `hidden_states` as the hub's code reports them: the embedding, then the output of every block but the last
         before it is added; the final normed state ends the list only where `fused_add_norm` is on.
         """
-        states = self.caduceus["backbone"](ids)
+        states = self.caduceus["backbone"](ids, all_layers)
         logits = self.lm_head(states[-1]).float() if with_logits else None
         reported = states if self.config.fused_add_norm else states[:-1]
         return Output(states[-1], tuple(reported) if all_layers else (), logits)
@@ -127,12 +127,12 @@ class Backbone(nn.Module):
         self.layers = nn.ModuleList(Block(config) for _ in range(config.n_layer))
         self.norm_f = _norm(config)
 
-    def forward(self, ids: Tensor) -> list[Tensor]:
-        """The embedding, the output of every block but the last, and the final state."""
+    def forward(self, ids: Tensor, all_layers: bool) -> list[Tensor]:
+        """The final state; before it, if wanted, the embedding and the output of every block but the last."""
         x, residual = self.embeddings["word_embeddings"](ids), None
-        states = []
+        states: list[Tensor] = []
         for layer in self.layers:
-            states.append(x)
+            states += [x] if all_layers else []
             x, residual = layer(x, residual)
         x = x if residual is None else x + residual
         return [*states, _normed(self.norm_f, x, self.config)]

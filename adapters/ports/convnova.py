@@ -86,8 +86,9 @@ class ConvNova(HubNetwork):
         features, complements = [main], [other]
         for layer in range(len(self.convs)):
             main, other = self._layer(layer, main, other)
-            features.append(main)
-            complements.append(other)
+            if all_layers:
+                features.append(main)
+                complements.append(other)
         last = self._last(main)
         logits = self._logits(last) if with_logits else None
         if not all_layers:

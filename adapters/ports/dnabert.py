@@ -75,7 +75,7 @@ class DNABERT(HubNetwork):
     ) -> Output:
         """States (embedding, layers) and logits for ids (batch, tokens); mask: 1 = a token."""
         x = self.bert["embeddings"](ids, token_types)
-        states = self.bert["encoder"](x, self._attend(mask, x.dtype))
+        states = self.bert["encoder"](x, self._attend(mask, x.dtype), all_layers)
         logits = self._logits(states[-1]) if with_logits else None
         return Output(states[-1], tuple(states) if all_layers else (), logits)
 
@@ -126,12 +126,12 @@ class Encoder(nn.Module):
         super().__init__()
         self.layer = nn.ModuleList(Layer(config) for _ in range(config.num_hidden_layers))
 
-    def forward(self, x: Tensor, attend: Tensor | None) -> list[Tensor]:
-        """The embedding and the state after every layer."""
+    def forward(self, x: Tensor, attend: Tensor | None, all_layers: bool) -> list[Tensor]:
+        """The last state; before it, if wanted, the embedding and the state after every layer."""
         states = [x]
         for layer in self.layer:
             x = layer(x, attend)
-            states.append(x)
+            states = [*states, x] if all_layers else [x]
         return states
 
 

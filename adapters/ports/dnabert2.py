@@ -67,7 +67,7 @@ class DNABERT2(HubNetwork):
         with_logits: bool = True,
     ) -> Output:
         """States (embedding, layers) and logits for ids (batch, tokens); mask: 1 = a token."""
-        states = self.bert["encoder"](self.bert["embeddings"](ids, token_types), mask)
+        states = self.bert["encoder"](self.bert["embeddings"](ids, token_types), mask, all_layers)
         logits = self.cls["predictions"](states[-1]) if with_logits else None
         return Output(states[-1], tuple(states) if all_layers else (), logits)
 
@@ -95,7 +95,7 @@ class DNABERTS(HubNetwork):
         with_logits: bool = False,
     ) -> Output:
         """States (embedding, layers) and, in the extras, `pooler_output` (batch, hidden_size)."""
-        states = self.encoder(self.embeddings(ids, token_types), mask)
+        states = self.encoder(self.embeddings(ids, token_types), mask, all_layers)
         pooled = torch.tanh(self.pooler["dense"](states[-1][:, 0]))
         return Output(states[-1], tuple(states) if all_layers else (), None, {"pooler_output": pooled})
 
@@ -125,15 +125,15 @@ class Encoder(nn.Module):
         self.slopes = alibi_slopes(config.num_attention_heads)
         self.layer = nn.ModuleList(Layer(config) for _ in range(config.num_hidden_layers))
 
-    def forward(self, x: Tensor, mask: Tensor | None) -> list[Tensor]:
-        """The embedding and the state after every layer."""
+    def forward(self, x: Tensor, mask: Tensor | None, all_layers: bool) -> list[Tensor]:
+        """The last state; before it, if wanted, the embedding and the state after every layer."""
         bias = alibi(self.slopes, x.shape[1], x.device)
         if mask is not None:
             bias = bias + (1.0 - mask[:, None, None, :].float()) * PAD_SCORE
         bias, states = bias.to(x.dtype), [x]
         for layer in self.layer:
             x = layer(x, bias)
-            states.append(x)
+            states = [*states, x] if all_layers else [x]
         return states
 
 

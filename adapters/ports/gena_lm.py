@@ -78,7 +78,7 @@ class GENALM(HubNetwork):
         The extras of a pretraining file: `pooler_output` (batch, hidden_size), `seq_relationship_logits` (batch, 2).
         """
         attend = None if mask is None else mask[:, None, None, :].bool()
-        states = self.bert["encoder"](self.bert["embeddings"](ids, token_types), attend)
+        states = self.bert["encoder"](self.bert["embeddings"](ids, token_types), attend, all_layers)
         logits = self.cls["predictions"](states[-1]) if with_logits else None
         return Output(states[-1], tuple(states) if all_layers else (), logits, self._pooled(states[-1]))
 
@@ -99,12 +99,12 @@ class PreNormEncoder(nn.Module):
         if self.normed:
             self.last_layer_ln = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
 
-    def forward(self, x: Tensor, attend: Tensor | None) -> list[Tensor]:
-        """The embedding and the state after every layer."""
+    def forward(self, x: Tensor, attend: Tensor | None, all_layers: bool) -> list[Tensor]:
+        """The last state; before it, if wanted, the embedding and the state after every layer."""
         states = [x]
         for layer in self.layer:
             x = layer(x, attend)
-            states.append(x)
+            states = [*states, x] if all_layers else [x]
         if self.normed:
             states[-1] = self.last_layer_ln(x)
         return states

@@ -76,14 +76,14 @@ class GPN(HubNetwork):
             self.cls["decoder"].weight = words.weight
 
     def forward(
-        self, ids: Tensor, aux: Tensor | None = None, *, all_layers: bool = False, with_logits: bool = True
+        self, ids: Tensor, *, aux: Tensor | None = None, all_layers: bool = False, with_logits: bool = True
     ) -> Output:
         """States (input, layers; the last one normed) and logits for ids (batch, length), or base probabilities.
 
         Probabilities are floats (batch, length, vocab_size); `aux` are integers (batch, length, features) that share
         the one-hot input. The extras' `layer_outputs` are those of the layers before the final norm.
         """
-        states = _through(self.model["encoder"]["layer"], self._embed(ids, aux))  # type: ignore[index]
+        states = _through(self.model["encoder"]["layer"], self._embed(ids, aux), all_layers)  # type: ignore[index]
         last = self.model["ln_f"](states[-1])
         logits = self._logits(last) if with_logits else None
         return _output(states, last, logits, all_layers)
@@ -115,11 +115,11 @@ class ConvNet(HubNetwork):
         initialise(self, config.initializer_range)
 
     def forward(
-        self, ids: Tensor, aux: Tensor | None = None, *, all_layers: bool = False, with_logits: bool = True
+        self, ids: Tensor, *, aux: Tensor | None = None, all_layers: bool = False, with_logits: bool = True
     ) -> Output:
         """States (input, layers) and logits for ids (batch, length), or base probabilities; see GPN.forward."""
         x = one_hot(ids, aux, self.config).to(next(self.parameters()).dtype)
-        states = _through(self.model["encoder"], x)
+        states = _through(self.model["encoder"], x, all_layers)
         logits = self.cls["decoder"](states[-1]) if with_logits else None
         return _output(states, states[-1], logits, all_layers)
 
@@ -245,11 +245,11 @@ def _conv(config: Config, width: int, layer: int, dilation: int) -> nn.Conv1d:
     return nn.Conv1d(width, width, kernel, dilation=dilation, padding="same", groups=groups, bias=config.bias)
 
 
-def _through(layers: nn.Module, x: Tensor) -> list[Tensor]:
+def _through(layers: nn.Module, x: Tensor, all_layers: bool) -> list[Tensor]:
     states = [x]
     for layer in layers.children():
         x = layer(x)
-        states.append(x)
+        states = [*states, x] if all_layers else [x]
     return states
 
 

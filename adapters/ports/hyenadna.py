@@ -97,9 +97,8 @@ class Backbone(nn.Module):
         x = self.dropout(x)
         for layer in self.layers:
             x = layer(x)
-            states.append(x)
-        states.append(self.ln_f(x))
-        return states if all_layers else states[-1:]
+            states = [*states, x] if all_layers else [x]
+        return [*states, self.ln_f(x)] if all_layers else [self.ln_f(x)]
 
 
 class Block(nn.Module):

@@ -80,7 +80,7 @@ class NucleotideTransformer(HubNetwork):
     ) -> Output:
         """States (embedding, blocks, the last one normed) and logits for ids (batch, tokens); mask: 1 = a token."""
         x = self.esm["embeddings"](ids, mask)
-        states = self.esm["encoder"](x, mask)
+        states = self.esm["encoder"](x, mask, all_layers)
         logits = self.lm_head(states[-1]) if with_logits else None
         return Output(states[-1], tuple(states) if all_layers else (), logits)
 
@@ -137,14 +137,14 @@ class Encoder(nn.Module):
         self.layer = nn.ModuleList(Block(config) for _ in range(config.num_hidden_layers))
         self.emb_layer_norm_after = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
 
-    def forward(self, x: Tensor, mask: Tensor | None) -> list[Tensor]:
-        """The embedding and the state after every block, the last one normed."""
+    def forward(self, x: Tensor, mask: Tensor | None, all_layers: bool) -> list[Tensor]:
+        """The last state, normed; before it, if wanted, the embedding and the state after every block."""
         attend = None if mask is None else mask[:, None, None, :].bool()
         angles = rotary_angles(x.shape[1], self.head_size, x.device) if self.rotary else None
         states = [x]
         for layer in self.layer:
             x = layer(x, attend, angles)
-            states.append(x)
+            states = [*states, x] if all_layers else [x]
         states[-1] = self.emb_layer_norm_after(x)
         return states
 

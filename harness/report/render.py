@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -19,6 +20,7 @@ from ..errors import RequestError, nearest
 Format = Literal["console", "md", "csv", "tex", "json"]
 FORMATS: tuple[str, ...] = get_args(Format)
 MISSING = "—"
+_HARD = "\N{NO-BREAK SPACE}"
 HEAD = 28
 """Characters from which a head wraps on the console."""
 PROSE = 40
@@ -119,21 +121,19 @@ def _row_lines(words: Sequence[str], widths: Sequence[int]) -> list[str]:
 
 
 def wrapped(text: str, width: int, indent: str = "  ") -> list[str]:
-    """A text in lines of at most `width`, broken between words only.
+    """A text in lines of at most `width`, broken between words only and never inside brackets.
 
-    >>> wrapped("one two " * 6, 40)
-    ['one two one two one two one two one two', '  one two']
+    >>> wrapped("one two three [4, 5]", 18, indent="")
+    ['one two three', '[4, 5]']
     """
     if len(text) <= width:
         return [text]
     import textwrap
 
     lead = text[: len(text) - len(text.lstrip())]
-    wrap = textwrap.TextWrapper(
-        width, initial_indent=lead, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False
-    )
-    wrap.drop_whitespace = True
-    return wrap.wrap(text.strip())
+    whole = re.sub(r"\[[^\]]*\]", lambda found: found[0].replace(" ", _HARD), text.strip())
+    wrap = textwrap.TextWrapper(width, lead, indent, break_on_hyphens=False, break_long_words=False)
+    return [line.replace(_HARD, " ") for line in wrap.wrap(whole)]
 
 
 def _markdown(table: Table) -> str:

@@ -78,8 +78,8 @@ def _bases_per_second(replicates: Mapping[str, Mapping[str, Any]]) -> float | No
 
 
 def _reset_peak() -> str:
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
+    torch = _torch_with_gpu()
+    if torch is not None:
         torch.cuda.reset_peak_memory_stats()
     try:
         _CLEAR.write_text("5")
@@ -109,7 +109,12 @@ def _peak_mb_elsewhere() -> float | None:
 
 
 def _peak_gpu_mb() -> float | None:
+    torch = _torch_with_gpu()
+    peak = float(torch.cuda.max_memory_allocated()) if torch is not None else 0.0
+    return round(peak / _MB, 1) if peak else None
+
+
+def _torch_with_gpu() -> Any:
+    """torch, where something has put a GPU to use: asking earlier would start CUDA, and its statistics would fail."""
     torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_available():
-        return None
-    return round(float(torch.cuda.max_memory_allocated()) / _MB, 1)
+    return torch if torch is not None and torch.cuda.is_initialized() else None

@@ -38,12 +38,12 @@ def cell_facts(host: Mapping[str, Any], data: Mapping[str, SplitFacts], seeds: l
         name: {"file": f.file, "sha256": f.sha256, "identity": f.identity, "origin": f.origin}
         for name, f in data.items()
     }
-    return {**host, "packages": packages(), "device": _device(), "utc": utc(), "data": files, "seeds": seeds}
+    return {**host, "packages": packages(), "utc": utc(), "data": files, "seeds": seeds}
 
 
-def replicate_facts(host: Mapping[str, Any]) -> dict[str, Any]:
+def replicate_facts(host: Mapping[str, Any], on_gpu: bool) -> dict[str, Any]:
     """What is noted for each replicate, because a cell may be extended elsewhere and later."""
-    return {"utc": utc(), "device": _device(), **{k: host[k] for k in ("dnabench", "commit", "dirty")}}
+    return {"utc": utc(), "device": _device(on_gpu), **{k: host[k] for k in ("dnabench", "commit", "dirty")}}
 
 
 def version(package: str) -> str | None:
@@ -105,8 +105,6 @@ def _cpu() -> str:
         return platform.processor() or platform.machine()
 
 
-def _device() -> str:
+def _device(on_gpu: bool) -> str:
     torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_available():
-        return "cpu"
-    return str(torch.cuda.get_device_name())
+    return str(torch.cuda.get_device_name()) if on_gpu and torch is not None else "cpu"

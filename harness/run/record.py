@@ -200,10 +200,11 @@ def _with_account(
 ) -> RunRecord:
     """The record with what may differ between two runs of the same thing: cost and provenance."""
     host, seconds = run
+    here = replicate_facts(host, on_gpu=bool(new.cost["peak_gpu_mb"]))
     costs, origins = {}, {}
     if kept:
         costs, origins = dict(kept.cost["replicates"]), dict(kept.provenance["replicates"])
-    costs[new.name], origins[new.name] = dict(new.cost), replicate_facts(host)
+    costs[new.name], origins[new.name] = dict(new.cost), here
     seeds = [int(one["seed"]) for one in record.replicates]
-    provenance = cell_facts(host, met.splits.facts, seeds) | {"replicates": origins}
+    provenance = cell_facts(host, met.splits.facts, seeds) | {"device": here["device"], "replicates": origins}
     return replace(record, cost=total_cost(costs, seconds), provenance=provenance)

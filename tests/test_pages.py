@@ -1,0 +1,120 @@
+"""One page says everything that is known of a task, a model or a run."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from dnabench.harness.cli import run_words
+from dnabench.harness.errors import RecordError
+from dnabench.harness.report.page import Page, Section, page_json, page_text
+from dnabench.harness.report.published import read_published
+from dnabench.harness.report.render import Table
+
+PUBLISHED = "task,model,parameters_millions,protocol,metric,value,error,error_kind,replicates,note,source\n"
+
+
+@pytest.fixture
+def toy(write_suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A suite of one task, five test rows of which stand in train, with gc and kmer scored."""
+    monkeypatch.chdir(tmp_path)
+    write_suite(("a",), leaks=5)
+    assert run_words(["run", "-m", "gc,kmer", "-s", "mine", "-p", "probe", "--json"]) == 0
+    return tmp_path
+
+
+def shown(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    capsys.readouterr()
+    assert run_words(["show", *words]) == 0
+    return capsys.readouterr().out
+
+
+def test_a_tasks_page_has_its_data_its_leaks_and_its_scores(toy: Path, capsys) -> None:
+    published = toy / "published"
+    published.mkdir()
+    (published / "mine.csv").write_text(PUBLISHED + "mine/a,BigModel,500,finetune,mcc,0.7415,0.01,sd,3,,Doe 2026\n")
+    text = shown(capsys, "mine/suite.yaml", "--published", str(published))
+    assert "mine/a: task a" in text
+    assert "Matthews correlation (MCC)" in text
+    assert "a_test.csv" in text
+    assert "0.7415 ± 0.01 (sd)" in text
+    assert "results/runs/mine/kmer@" in text
+    facts = json.loads(shown(capsys, "mine/suite.yaml", "--json"))
+    assert facts["checks"]["test in train"] == 5
+    assert [row["rows"] for row in facts["data"]["rows"]] == [120, 40, 60]
+
+
+def test_a_tasks_page_without_its_data_says_what_the_task_file_promises(capsys) -> None:
+    text = shown(capsys, "gue/emp_H3")
+    assert "EMP/H3/train.csv" in text
+    assert "is missing" in text
+    assert "11,971" in text
+
+
+def test_a_models_page_has_identity_options_and_runs(toy: Path, capsys) -> None:
+    facts = json.loads(shown(capsys, "kmer", "--model-args", "k=4", "--json"))
+    assert facts["options"]["k"] == 4
+    assert facts["is"]["capabilities"] == ["embed"]
+    assert list(facts["protocols"]) == ["probe"]
+    assert [row["task"] for row in facts["scores here"]["rows"]] == ["mine/a"]
+
+
+def test_a_runs_page_has_scores_with_and_without_the_rows_in_train(toy: Path, capsys) -> None:
+    (path,) = toy.glob("results/runs/mine/kmer@*/*/a.json")
+    text = shown(capsys, str(path))
+    assert "without rows in train" in text
+    for heading in ("scores", "seeds", "checks", "configuration", "cost", "provenance"):
+        assert f"\n{heading}\n" in text
+    facts = json.loads(shown(capsys, str(path.relative_to(toy / "results" / "runs")), "--json"))
+    assert facts["checks"]["duplicates: test rows in train"] == 5
+    record = json.loads(path.read_text())
+    assert {row["metric"]: row["value"] for row in facts["scores"]["rows"]} == {
+        name: score["value"] for name, score in record["scores"].items()
+    }
+
+
+def test_a_page_of_a_cell_that_failed_says_why(toy: Path, capsys) -> None:
+    Path("mine/a_dev.csv").unlink()
+    assert run_words(["run", "-m", "nearest", "-s", "mine"]) == 1
+    (path,) = toy.glob("results/runs/mine/nearest@*/*/a.json")
+    text = shown(capsys, str(path))
+    assert "unavailable" in text
+    assert "a_dev.csv is missing" in text
+
+
+def test_a_page_in_markdown_has_headings(toy: Path, capsys) -> None:
+    text = shown(capsys, "kmer", "--format", "md")
+    assert text.startswith("# kmer: ")
+    assert "\n## options\n\n- k: 6\n" in text
+
+
+def test_what_is_not_known_is_not_printed() -> None:
+    page = Page("x", "", [Section("empty", {"a": None, "b": ""}), Section("some", {"a": 0}, Table("", ("h",), ()))])
+    assert page_text(page, 80) == "x\n\nsome\n  a  0\n"
+    assert json.loads(page_json(page)) == {"name": "x", "title": "", "some": {"a": 0}}
+
+
+def test_a_page_keeps_to_the_width_of_the_terminal() -> None:
+    page = Page("x", "", [Section("facts", {"name": "word " * 60}, sentences=["word " * 60])])
+    assert max(map(len, page_text(page, 72).splitlines())) <= 72
+
+
+def test_published_scores_are_read_by_task_and_a_bad_file_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text(PUBLISHED + "gue/a,M,,finetune,mcc,0.5,,,,,S\ngue/b,M,,finetune,mcc,,,,,not given,S\n")
+    assert [s.value for s in read_published(tmp_path)] == [0.5, None]
+    assert [s.task for s in read_published(tmp_path, ["gue/b"])] == ["gue/b"]
+    assert read_published(tmp_path / "nothing") == []
+    file.write_text(PUBLISHED + "gue/a,M,,finetune,mcc,high,,,,,S\n")
+    with pytest.raises(RecordError, match=r"a\.csv:2: 'high' is not a number"):
+        read_published(tmp_path)
+    file.write_text("task,model\n")
+    with pytest.raises(RecordError, match="has no column 'protocol'"):
+        read_published(tmp_path)
+
+
+def test_the_published_scores_that_ship_can_all_be_read() -> None:
+    folder = Path(__file__).parents[1] / "results" / "published"
+    scores = read_published(folder)
+    assert scores
+    assert all(score.value is None or -1 <= score.value <= 1 for score in scores if score.metric == "mcc")
