@@ -1,84 +1,21 @@
-"""`dnabench compare`: verdicts on synthetic records, the mean over tasks that share rows, and the command itself."""
+"""Verdicts, adjusted p-values, holes and refusals of `compare` on made-up records."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from compare_records import compared, operand, record, rows
 from sklearn.metrics import accuracy_score, matthews_corrcoef
 
-from dnabench.harness.cli import run_words
 from dnabench.harness.errors import RequestError
-from dnabench.harness.report.compare import Comparison, compare
 from dnabench.harness.report.compare_table import compare_table
-from dnabench.harness.report.operands import Operand, operands
-from dnabench.harness.run import store
-from dnabench.harness.stats.design import design_of
+from dnabench.harness.report.operands import Operand
 from dnabench.harness.stats.multiple import holm
-from dnabench.harness.stats.paired import Difference, paired_difference
-from dnabench.harness.stats.suite import mean_difference, part_of
+from dnabench.harness.stats.paired import Difference
 from dnabench.harness.stats.verdict import Rules, equivalent, verdict
-from dnabench.harness.types import Dependence, Predictions, RunRecord, Score, Target
-
-BINARY = Target("class", ("0", "1"))
-
-
-def rows(  # noqa: PLR0913
-    task: str, correct: float, *, n: int = 600, model: int = 0, seeds: int = 1, start: int = 0
-) -> Predictions:
-    """Predictions right on about a share `correct` of the rows; the rows of a task are the same for all models."""
-    truth = np.random.default_rng(start + 1).integers(0, 2, n)
-    rng = np.random.default_rng([model, start])
-    right = rng.random((seeds, n)) < correct
-    p = np.where(right == (truth == 1), 0.8, 0.2) + rng.uniform(-0.1, 0.1, (seeds, n))
-    keys = np.arange(start, start + n, dtype=np.uint64)
-    outputs = np.stack([1 - p, p], -1).astype(np.float32)
-    return Predictions(task, "probability", keys, truth, outputs, tuple(f"seed {i}" for i in range(seeds)))
-
-
-def record(model: str, said: Predictions | None, task: str = "", /, **other: Any) -> RunRecord:
-    """A record of these predictions; `other` changes its fields."""
-    name = said.task if said else task
-    made = RunRecord(
-        status="ok" if said else "failed",
-        key={"data": {"train": "a", "dev": "b", "test": f"rows of {name}"}, "model": model},
-        model={"name": model, "id": f"{len(model):07x}", "options": {}},
-        task={
-            "name": name, "version": 1, "metric": "accuracy", "metrics": ["accuracy", "mcc"],
-            "target": {"kind": "class", "classes": ["0", "1"]}, "rows": {"test": 600},
-            "dependence": {"groups": None, "reason": "", "shares_test_rows_with": [], "stratified": False},
-        },
-        protocol={"name": "probe", "recipe": "default", "id": "1234567"},
-        replicates=tuple({"name": name, "seed": i} for i, name in enumerate(said.replicates)) if said else (),
-        error="" if said else "out of memory",
-        outputs=(lambda: said) if said else None,
-    )  # fmt: skip
-    return replace(made, **other)
-
-
-def operand(label: str, *records: RunRecord) -> Operand:
-    return Operand(label, {str(r.task["name"]): r for r in records}, label)
-
-
-def compared(a: Operand, *others: Operand, rules: Rules | None = None, metric: str = "accuracy") -> list[Comparison]:
-    names = list(dict.fromkeys(task for one in (a, *others) for task in one.records))
-    return compare([a, *others], dict.fromkeys(names, metric), rules or Rules())
-
-
-def saved(root: Path, made: RunRecord, config: str = "1234567") -> Path:
-    suite, _, task = str(made.task["name"]).partition("/")
-    path = (
-        root / "runs" / suite / f"{made.model['name']}@{made.model['id']}" / f"probe.default@{config}" / f"{task}.json"
-    )
-    said = made.outputs() if made.outputs else None
-    store.update(path, lambda _: (replace(made, outputs=None), said))
-    return path
+from dnabench.harness.types import Score
 
 
 def test_a_clear_difference_is_said_with_its_interval_and_in_the_right_direction() -> None:
@@ -148,44 +85,6 @@ def test_the_mean_of_separate_tasks_adds_their_variances() -> None:
     assert not mean.difference.note
 
 
-@pytest.mark.parametrize("grouped", [False, True])
-def test_the_mean_over_tasks_with_shared_rows_is_that_of_a_joint_bootstrap(grouped: bool) -> None:
-    n, cut, rng = 1200, 500, np.random.default_rng(5)
-    group = np.repeat(np.arange(n // 4), 4) if grouped else np.arange(n)
-    whole = [rows("toy/all", share, n=n, model=k) for k, share in ((1, 0.7), (2, 0.8))]
-    cuts = {"toy/all": slice(None), "toy/tata": slice(0, cut), "toy/notata": slice(cut, None)}
-
-    def part(task: str, said: Predictions) -> Predictions:
-        at = cuts[task]
-        return replace(said, task=task, keys=said.keys[at], truth=said.truth[at], outputs=said.outputs[:, at],
-                       columns={"family": group[at]})  # fmt: skip
-
-    dependence = Dependence(groups="family" if grouped else None)
-    parts = []
-    for task in cuts:
-        pair = (part(task, whole[1]), part(task, whole[0]))
-        made = paired_difference(*pair, "mcc", BINARY, dependence, task)
-        design = design_of(pair[0].truth, pair[0].columns, BINARY, dependence, task)
-        parts.append(part_of(made, pair, BINARY, design))
-    called = [p.outputs[0].argmax(axis=1) for p in whole]
-    truth = whole[0].truth
-
-    def mcc(at: Any, said: Any) -> float:
-        # Of 0 and 1 it is their correlation; scikit-learn's takes a millisecond, and here it is called 9,000 times.
-        return float(np.corrcoef(truth[at], said[at])[0, 1])
-
-    assert mcc(slice(None), called[0]) == pytest.approx(matthews_corrcoef(truth, called[0]))
-    units, means = [np.flatnonzero(group == g) for g in np.unique(group)], []
-    for _ in range(1500):
-        drawn = np.concatenate([units[g] for g in rng.integers(0, len(units), len(units))])
-        inside = (drawn, drawn[drawn < cut], drawn[drawn >= cut])
-        means.append(np.mean([mcc(r, called[1]) - mcc(r, called[0]) for r in inside]))
-    mean = mean_difference(parts)
-    assert mean.se == pytest.approx(np.std(means), rel=0.08)
-    assert mean.se > 1.2 * np.sqrt(sum(p.difference.se**2 for p in parts)) / 3  # type: ignore[operator,misc]
-    assert "3 of 3 tasks share test rows" in mean.note
-
-
 def test_few_groups_make_no_claim_and_the_mean_says_why() -> None:
     def of(name: str, k: int) -> Operand:
         columns = {"chromosome": np.arange(600) // 100}
@@ -218,6 +117,19 @@ def test_holes_are_listed_with_their_reason_and_left_out_of_the_mean() -> None:
     assert table.rows[1][1:7] == ("—",) * 6
     assert table.rows[-1][0] == "toy: mean of 1/4 tasks"
     assert table.rows[-1][3] == table.rows[0][3]
+
+
+def test_long_reasons_that_are_alike_share_a_footnote() -> None:
+    tasks = [rows(f"toy/{t}", 0.7, start=1000 * i) for i, t in enumerate("xyz")]
+    gone = [
+        record("b", None, said.task, error=f"{said.task}.csv is missing: look for it in the folders named")
+        for said in tasks
+    ]
+    a, b = operand("a", *(record("a", said) for said in tasks)), operand("b", *gone)
+    table = compare_table(compared(a, b), [a, b], Rules())
+    assert [row[-1] for row in table.rows] == ["— (a)"] * 3
+    assert table.notes[-1].startswith("(a) b failed: toy/x.csv is missing")
+    assert table.notes[-1].endswith("(3 rows alike)")
 
 
 def test_other_data_are_refused_with_the_name_of_the_task() -> None:
@@ -264,82 +176,3 @@ def test_a_metric_that_was_not_stored_is_scored_from_the_predictions() -> None:
     found = compared(*pair, metric="mcc")[0]
     assert found.scores == pytest.approx([matthews_corrcoef(p.truth, p.outputs[0].argmax(axis=1)) for p in (a, b)])
     assert compared(*pair, metric="spearman")[0].reason.startswith("a has no spearman")
-
-
-def test_a_name_that_stands_for_two_models_or_runs_is_refused_and_its_parts_are_taken(tmp_path: Path) -> None:
-    said = rows("toy/x", 0.7)
-    paths = [
-        saved(tmp_path, record("kmer", said, model={"name": "kmer", "id": i, "options": {"k": i}})) for i in ("1", "2")
-    ]
-    saved(tmp_path, record("gc", rows("toy/x", 0.6, model=3)))
-    with pytest.raises(RequestError, match="kmer stands for 2 models: name one of kmer@1, kmer@2"):
-        operands(["kmer", "gc"], tmp_path)
-    found = operands(["kmer@1", str(paths[1].parent), "gc"], tmp_path)
-    assert [one.label for one in found] == ["kmer@1", "kmer@2", "gc@0000002"]
-    with pytest.raises(RequestError, match=r"kmer@1 and .* are the same run"):
-        operands(["kmer@1", str(paths[0].parent)], tmp_path)
-    with pytest.raises(RequestError, match=r"no record of a model 'kmre'\. Did you mean 'kmer'"):
-        operands(["kmre", "gc"], tmp_path)
-    saved(tmp_path, record("gc", said), config="7654321")
-    with pytest.raises(RequestError, match="gc has 2 records of toy/x: name one run folder"):
-        operands(["gc", "kmer@1"], tmp_path)
-
-
-def command(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
-    code = run_words(["compare", *words])
-    said = capsys.readouterr()
-    return code, said.out, said.err
-
-
-@pytest.fixture(scope="module")
-def real_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """gc, kmer and length on a user's own file: class 0 is rich in GC, so that gc wins; the results folder."""
-    folder, rng, lines = tmp_path_factory.mktemp("real"), np.random.default_rng(0), ["sequence,label,split"]
-    for i in range(600):
-        at = 0.3 if i % 2 else 0.2
-        split = ("train", "dev", "test")[i // 200]
-        lines.append(f"{''.join(rng.choice(list('ACGT'), 80, p=[at, 0.5 - at, 0.5 - at, at]))},{i % 2},{split}")
-    (folder / "rich.csv").write_text("\n".join(lines) + "\n")
-    results = folder / "results"
-    assert run_words(["run", "-m", "gc,kmer,length", "-t", str(folder / "rich.csv"), "-o", str(results)]) == 0
-    return results
-
-
-def test_the_command_compares_a_real_run_in_every_format(real_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    capsys.readouterr()
-    where = ("--suite", "local", "--results", str(real_run))
-    code, text, err = command(capsys, "gc", "kmer", "length", *where, "--format", "json")
-    assert (code, err) == (0, "")
-    data = json.loads(text)
-    assert [one["model"] for one in data] == ["kmer", "length"]
-    assert data[0]["difference"] == pytest.approx(data[0]["value"] - data[0]["reference_value"])
-    assert data[1]["verdict"] == "worse"
-    assert command(capsys, "gc", "kmer", "length", *where, "--format", "json")[1] == text
-    table = list(csv.DictReader(io.StringIO(command(capsys, "gc", "kmer", *where, "--format", "csv")[1])))
-    assert float(table[0]["p_holm"]) == pytest.approx(float(table[0]["p"]))
-    assert r"\toprule" in command(capsys, "gc", "kmer", *where, "--format", "tex")[1]
-    for face in ("md", "console"):
-        assert "local/rich" in command(capsys, "gc", "kmer", *where, "--format", face)[1]
-
-
-@pytest.mark.parametrize(
-    ("words", "sentence"),
-    [
-        (["gc"], "at least two"),
-        (["gc", "nobody"], "no record of a model 'nobody'"),
-        (["gc", "kmer", "--suite", "gue"], "no record of the suite 'gue'"),
-        (["gc", "kmer", "--metric", "mc"], "Did you mean 'mcc'"),
-        (["gc", "kmer", "--margin", "0"], "the margin above 0"),
-        (["gc", "kmer", "--alpha", "0.7"], "alpha lies between 0 and 0.5"),
-        (["gc", "kmer", "--protocol", "fit"], "kmer has no record under the protocol 'fit'"),
-        (["gc", "kmer", "--results", "nowhere"], "There are no records"),
-    ],
-)
-def test_a_wrong_request_is_one_sentence_and_exit_2(
-    real_run: Path, capsys: pytest.CaptureFixture[str], words: list[str], sentence: str
-) -> None:
-    capsys.readouterr()
-    code, out, err = command(capsys, "--results", str(real_run), *words)
-    assert (code, out) == (2, "")
-    assert sentence in err
-    assert err.count("\n") == 1

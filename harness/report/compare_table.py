@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from string import ascii_lowercase
 from typing import Any
 
 from ..protocols import PROTOCOLS
 from ..stats.verdict import POWER, Rules
-from .cells import cell, metric_title
+from .cells import cell, metric_title, pattern
 from .compare import Comparison
 from .operands import Operand
 from .render import MISSING, Table
 from .tables import number
+
+LONG = 50
+"""Characters from which a reason is a footnote."""
+Reasons = Mapping[str, tuple[str, str]]
+"""Pattern of a reason → its letter and its footnote."""
 
 
 def compare_table(found: Sequence[Comparison], operands: Sequence[Operand], rules: Rules) -> Table:
@@ -32,8 +38,10 @@ def compare_table(found: Sequence[Comparison], operands: Sequence[Operand], rule
         "could show",
         "verdict",
     )
-    rows = tuple(_row(one, len(metrics) > 1, several, rules) for one in found)
-    return Table("", head, rows, tuple(_notes(found, operands, rules)), tuple(_datum(one, reference) for one in found))
+    reasons = _reasons(found)
+    rows = tuple(_row(one, len(metrics) > 1, several, verdict_text(one, rules, reasons)) for one in found)
+    notes = (*_notes(found, operands, rules), *(text for _, text in reasons.values()))
+    return Table("", head, rows, notes, tuple(_datum(one, reference) for one in found))
 
 
 def signed(value: float | None) -> str:
@@ -59,10 +67,11 @@ def p_text(p: float | None) -> str:
     return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def verdict_text(one: Comparison, rules: Rules) -> str:
-    """The verdict in words, or why there is none."""
+def verdict_text(one: Comparison, rules: Rules, reasons: Reasons | None = None) -> str:
+    """The verdict in words, or why there is none; `reasons` holds those that are footnotes."""
     if one.difference is None:
-        return f"{MISSING} {one.reason}"
+        letter, _ = (reasons or {}).get(pattern(one.reason), ("", ""))
+        return f"{MISSING} ({letter})" if letter else f"{MISSING} {one.reason}"
     if one.verdict == "equivalent":
         return f"equivalent within ±{rules.margin:g}"
     if one.verdict != "undecided":
@@ -72,7 +81,21 @@ def verdict_text(one: Comparison, rules: Rules) -> str:
     return "undecided"
 
 
-def _row(one: Comparison, with_metric: bool, with_model: bool, rules: Rules) -> tuple[str, ...]:
+def _reasons(found: Sequence[Comparison]) -> Reasons:
+    """Reasons too long for a cell, those alike under one letter, as in a table of scores."""
+    alike: dict[str, list[str]] = {}
+    for one in found:
+        if len(one.reason) > LONG:
+            alike.setdefault(pattern(one.reason), []).append(one.reason)
+    marks = {}
+    for i, (kind, texts) in enumerate(alike.items()):
+        letter = ascii_lowercase[i % 26] * (1 + i // 26)
+        rows_alike = f" ({len(texts)} rows alike)" if len(texts) > 1 else ""
+        marks[kind] = (letter, f"({letter}) {texts[0]}{rows_alike}")
+    return marks
+
+
+def _row(one: Comparison, with_metric: bool, with_model: bool, verdict: str) -> tuple[str, ...]:
     made = one.difference
     interval = MISSING
     if made is not None:
@@ -87,7 +110,7 @@ def _row(one: Comparison, with_metric: bool, with_model: bool, rules: Rules) -> 
         p_text(one.p),
         p_text(one.p_holm),
         number(one.detectable),
-        verdict_text(one, rules),
+        verdict,
     )
 
 

@@ -12,7 +12,7 @@ from ..metrics import METRICS
 from ..run.store import StoredRecord, read_records
 from ..types import RunRecord, Task
 from .cells import cell
-from .choose import chosen, rows_of
+from .choose import chosen, fits, rows_of
 
 SCORED = ("ok", "partial")
 
@@ -58,6 +58,9 @@ def task_metrics(
     names = [registry.load_suite(s).name if s not in registry.suites() and Path(s).exists() else s for s in suites]
     records = chosen([r for one in found for r in one.records.values()], (), names, words)
     rows, _ = rows_of(records, words)
+    lost = [word for word in words if not any(fits(row, word) for row in rows)]
+    if lost:
+        raise RequestError(f"no task {lost[0]!r} among these records.{nearest(lost[0], rows)}")
     known = {task.name: task.metric for s in {row.split("/")[0] for row in rows} for task in _registered(s)}
     known |= {str(r.task["name"]): str(r.task["metric"]) for r in records}
     return {row: metric or known[row] for row in rows}

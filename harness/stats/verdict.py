@@ -59,7 +59,7 @@ def equivalent(difference: Difference, rules: Rules, units: float) -> bool:
     if value is None or se is None:
         return False
     if se == 0:
-        return abs(value) + 1.0 - rules.alpha ** (1.0 / units) <= rules.margin
+        return bool(abs(value) + 1.0 - rules.alpha ** (1.0 / units) <= rules.margin)
     reach = float(student.ppf(1.0 - rules.alpha, freedom_of(difference, rules.level))) * se
     return bool(abs(value) + reach < rules.margin)
 
