@@ -131,9 +131,9 @@ def compare(a: Sequence[RunRecord], b: Sequence[RunRecord], metric: str | None =
 def compare(
     a: RunRecord | Sequence[RunRecord], b: RunRecord | Sequence[RunRecord], metric: str | None = None
 ) -> Difference | dict[str, Difference]:
-    """The score of `a` minus that of `b` on the same test rows, with interval and p-value; per task for lists.
+    """How far `b` is above the reference `a` on the same test rows, with interval and p-value; per task for lists.
 
-    `metric` takes the place of the task's own. Raises RequestError where the records are of different tasks or
+    `dnabench compare A B` prints the same difference. `metric` takes the place of the task's own. Raises RequestError where the records are of different tasks or
     data, or have no predictions.
     """
     if isinstance(a, RunRecord) and isinstance(b, RunRecord):
@@ -212,8 +212,8 @@ def _difference(a: RunRecord, b: RunRecord, metric: str | None) -> Difference:
         raise RequestError(f"{name} has no metric {metric!r}.{nearest(metric, list(known))}")
     measure = partial(paired_difference, metric=metric or str(a.task["metric"]))
     return measure(
-        a=_predictions(a),
-        b=_predictions(b),
+        a=_predictions(b),
+        b=_predictions(a),
         target=Target(target["kind"], tuple(target["classes"])),
         dependence=Dependence(**a.task["dependence"]),
         stream=str(a.key["data"]["test"]),

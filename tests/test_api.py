@@ -136,12 +136,12 @@ def test_records_are_compared_whether_held_or_read(task: dnabench.Task, tmp_path
     mine = dnabench.run(counts, task, name="mine")
     dnabench.run("majority", task, out=tmp_path)
     (floor,) = dnabench.read_runs(tmp_path)
-    there, back = dnabench.compare(mine, floor), dnabench.compare(floor, mine)
+    there, back = dnabench.compare(floor, mine), dnabench.compare(mine, floor)
     assert there.value == pytest.approx(mine.scores["mcc"].value)
     assert there.value == pytest.approx(-(back.value or 0))
     assert there.low is not None
     assert there.low > 0
-    assert dnabench.compare([mine], [floor]) == {"mine/a": there}
+    assert dnabench.compare([floor], [mine]) == {"mine/a": there}
     assert dnabench.compare(mine, floor, metric="accuracy").metric == "accuracy"
 
 
