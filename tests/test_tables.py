@@ -72,7 +72,9 @@ def test_a_task_that_was_never_run_is_a_hole_of_its_own_kind() -> None:
 def test_reasons_that_differ_only_in_file_names_share_one_footnote() -> None:
     holes = [record(f"toy/{x}", "kmer", None, error=f"toy/{x}: GUE/{x}/train.csv is missing") for x in "abc"]
     table = score_table(holes)
-    assert table.notes == ("(a) unavailable: toy/a: GUE/a/train.csv is missing (3 cells alike)",)
+    (note,) = table.notes
+    assert note.startswith("(a) unavailable: toy/a: GUE/a/train.csv is missing (3 cells alike")
+    assert note.endswith("the same of GUE/b/train.csv, GUE/c/train.csv)")
     assert pattern("toy/a: it broke") != pattern("toy/a: it is missing")
 
 
@@ -206,3 +208,8 @@ def test_an_unknown_format_names_the_nearest() -> None:
 
 def test_a_missing_score_is_a_dash() -> None:
     assert value_text(None) == value_text(Score("mcc", None)) == "—"
+
+
+def test_a_single_seed_of_a_trained_model_is_said_in_the_head_of_its_column() -> None:
+    assert score_table([record("toy/a", "cnn", protocol="finetune")]).head[-1] == "cnn (1 seed)"
+    assert score_table([record("toy/a", "cnn", protocol="finetune", seeds=3)]).head[-1] == "cnn (3 seeds)"

@@ -131,6 +131,13 @@ def without_duplicates(record: RunRecord) -> dict[str, Score]:
     return {name: s if isinstance(s, Score) else Score(**{"metric": name, **s}) for name, s in found.items()}
 
 
+def seeded(protocol: str) -> bool:
+    """True where the outputs of a protocol depend on the seed."""
+    from ..protocols import PROTOCOLS
+
+    return protocol in PROTOCOLS and PROTOCOLS[protocol].uses_seed
+
+
 def column_names(found: Sequence[Cell]) -> dict[str, str]:
     """Column key → the shortest head that tells the columns apart, with the number of seeds if there are several.
 
@@ -174,5 +181,6 @@ def _differing(one: Cell, other: Cell, columns: Sequence[Cell]) -> str:
 def _seeds(group: Sequence[Cell]) -> str:
     counts = sorted({one.replicates for one in group if one.counts})
     if not counts or counts == [1]:
-        return ""
+        # One run of a protocol that draws numbers speaks for its checkpoint, not for the recipe.
+        return " (1 seed)" if counts and any(seeded(one.protocol) for one in group) else ""
     return f" ({counts[0]} seeds)" if len(counts) == 1 else f" ({counts[0]}–{counts[-1]} seeds)"

@@ -110,19 +110,29 @@ class _Marks:
     """Footnotes by letter; reasons that differ only in names share one."""
 
     letters: dict[tuple[str, str], str] = field(default_factory=dict)
-    texts: dict[str, str] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
+    texts: dict[str, list[str]] = field(default_factory=dict)
 
     def mark(self, kind: tuple[str, str], text: str) -> str:
         """The letter of a footnote, made if it is new."""
         letter = self.letters.setdefault(kind, _letter(len(self.letters)))
-        self.texts.setdefault(letter, text)
-        self.counts[letter] = self.counts.get(letter, 0) + 1
+        self.texts.setdefault(letter, []).append(text)
         return letter
 
     def notes(self) -> tuple[str, ...]:
-        alike = {letter: f" ({n} cells alike)" for letter, n in self.counts.items() if n > 1}
-        return tuple(f"({mark}) {text}{alike.get(mark, '')}" for mark, text in self.texts.items())
+        return tuple(f"({mark}) {texts[0]}{alike(texts)}" for mark, texts in self.texts.items())
+
+
+def alike(texts: Sequence[str]) -> str:
+    """What is said behind the first of sentences that differ in names only: those names, each once.
+
+    >>> alike(["a.csv is missing", "b.csv is missing", "b.csv is missing"]), alike(["a.csv is missing"])
+    (' (3 cells alike; the same of b.csv)', '')
+    """
+    first = set(texts[0].split())
+    # A word with a colon is the task, which the table names already.
+    others = dict.fromkeys(w for text in texts for w in text.split() if w not in first and not w.endswith(":"))
+    named = f"; the same of {', '.join(others)}" if others else ""
+    return f" ({len(texts)} cells alike{named})" if len(texts) > 1 else ""
 
 
 def _letter(i: int) -> str:
@@ -183,7 +193,7 @@ def _task_lines(grid: _Grid, task: str) -> list[_Line]:
 
 def _leak_mark(grid: _Grid, cell: Cell) -> str:
     """`(12 in train)`: a count says more than a letter."""
-    grid.marks.texts.setdefault("N in train", "test rows whose sequence, on either strand, is also in train")
+    grid.marks.texts["N in train"] = ["test rows whose sequence, on either strand, is also in train"]
     return f"({cell.duplicates:,} in train)"
 
 
