@@ -29,9 +29,7 @@ class OneHot:
 
     @property
     def info(self) -> ModelInfo:
-        return ModelInfo(
-            "onehot", "onehot", 1, options=self.options, strands="one strand", context_bases=self.width
-        )
+        return ModelInfo("onehot", "onehot", 1, options=self.options, strands="one strand", context_bases=self.width)
 
     @property
     def capabilities(self) -> frozenset[Capability]:
@@ -44,9 +42,7 @@ class OneHot:
     def embed(self, sequences: Sequence[str]) -> "sp.csr_matrix[Any]":
         """(n, 4 * width), CSR float32: four columns (A, C, G, T) for each position."""
         if self.width is None:
-            raise AdapterError(
-                "onehot has no width yet: call prepare(train) first or give the option length."
-            )
+            raise AdapterError("onehot has no width yet: call prepare(train) first or give the option length.")
         rows = max(1, _BLOCK_BASES // self.width)
         starts = range(0, max(len(sequences), 1), rows)
         parts = [_sparse(sequences[a : a + rows], self.width) for a in starts]

@@ -18,9 +18,7 @@ def read_options(model: str, given: Mapping[str, Any], defaults: Mapping[str, An
     for name, value in given.items():
         if name not in defaults:
             known = ", ".join(defaults) or "none"
-            raise RequestError(
-                f"{model} has no option {name!r}.{nearest(name, list(defaults))} Its options: {known}."
-            )
+            raise RequestError(f"{model} has no option {name!r}.{nearest(name, list(defaults))} Its options: {known}.")
         options[name] = _convert(f"{model}: option {name}", value, defaults[name])
     return options
 

@@ -133,8 +133,8 @@ def compare(
 ) -> Difference | dict[str, Difference]:
     """How far `b` is above the reference `a` on the same test rows, with interval and p-value; per task for lists.
 
-    `dnabench compare A B` prints the same difference. `metric` takes the place of the task's own. Raises RequestError where the records are of different tasks or
-    data, or have no predictions.
+    `dnabench compare A B` prints the same difference. `metric` takes the place of the task's own. Raises
+    RequestError where the records are of different tasks or data, or have no predictions.
     """
     if isinstance(a, RunRecord) and isinstance(b, RunRecord):
         return _difference(a, b, metric)

@@ -15,12 +15,12 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib import import_module, util
-from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from typing import Any, get_args
 
 from .data.suite_file import read_suite
 from .errors import AdapterError, DnabenchError, RequestError, nearest
+from .making import class_in_file, made
 from .types import Adapter, Capability, ModelInfo, Suite, Task
 
 MODELS = "dnabench.models"
@@ -90,11 +90,11 @@ def find_model(spec: str, args: Mapping[str, str] | None = None, as_name: str | 
     """
     file, _, name = spec.rpartition(":") if not spec.endswith(".py") else (spec, "", "")
     if file.endswith(".py"):
-        kind, source = _class_in_file(Path(file), name)
-        adapter = check_adapter(_made(kind, args or {}, spec), spec)
+        kind, source = class_in_file(Path(file), name)
+        adapter = check_adapter(made(kind, args or {}, spec), spec)
         info = replace(adapter.info, options={**adapter.info.options, "source": source})
     else:
-        adapter = check_adapter(_made(_registered_class(spec), args or {}, spec), spec)
+        adapter = check_adapter(made(_registered_class(spec), args or {}, spec), spec)
         info = adapter.info
     info = replace(info, name=as_name or info.name)
     return adapter if info == adapter.info else Renamed(adapter, info)
@@ -135,7 +135,7 @@ class Renamed:
 
 
 def warn(sentence: str) -> None:
-    """One line on stderr about a plugin that cannot be used; never an end of the run."""
+    """One line on stderr about a thing that cannot be used; never an end of the run."""
     print(f"dnabench: warning: {sentence}", file=sys.stderr)
 
 
@@ -224,61 +224,6 @@ def _registered_class(name: str) -> Any:
         raise RequestError(
             f"the model {name!r} ({value}) cannot be imported: {type(problem).__name__}: {problem}"
         ) from problem
-
-
-def _class_in_file(path: Path, name: str) -> tuple[Any, str]:
-    """A class in a Python file, and `sha256:…` of the file."""
-    import hashlib
-
-    if not path.is_file():
-        raise RequestError(f"{path} does not exist: write the model as file.py:Class")
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    module = _module_of(path, f"dnabench_model_{path.stem}_{digest[:12]}")
-    classes = [k for k, v in vars(module).items() if isinstance(v, type) and v.__module__ == module.__name__]
-    if not hasattr(module, name or " "):
-        known = ", ".join(classes) or "none"
-        raise RequestError(f"{path} has no class {name!r}.{nearest(name, classes)} It has: {known}")
-    return getattr(module, name), f"sha256:{digest}"
-
-
-def _module_of(path: Path, name: str) -> Any:
-    loader = SourceFileLoader(name, str(path))
-    module = util.module_from_spec(ModuleSpec(name, loader, origin=str(path)))
-    # Registered before it runs: dataclasses and pickle look their module up by name.
-    sys.modules[name] = module
-    try:
-        loader.exec_module(module)
-    except Exception as problem:
-        del sys.modules[name]
-        raise RequestError(f"{path} cannot be imported ({type(problem).__name__}: {problem})") from problem
-    return module
-
-
-def _made(kind: Any, args: Mapping[str, str], where: str) -> Any:
-    """The class called with its options; text takes the type of the parameter's default."""
-    import inspect
-
-    if not callable(kind):
-        raise AdapterError(f"{where} is {type(kind).__name__}, not a class")
-    parameters = inspect.signature(kind).parameters
-    try:
-        typed = {k: _typed(v, parameters[k].default) if k in parameters else v for k, v in args.items()}
-        inspect.signature(kind).bind(**typed)
-    except (TypeError, ValueError) as problem:
-        takes = ", ".join(parameters) or "no options"
-        raise RequestError(f"{where}: {problem}; it takes {takes}") from problem
-    return kind(**typed)
-
-
-def _typed(value: Any, default: Any) -> Any:
-    """Text as the type of a default.
-
-    >>> _typed("4", 6), _typed("false", True), _typed("x", "y")
-    (4, False, 'x')
-    """
-    if not isinstance(value, str) or not isinstance(default, (bool, int, float)):
-        return value
-    return value.lower() in ("true", "1", "yes") if isinstance(default, bool) else type(default)(value)
 
 
 def _first_line(value: str) -> str:

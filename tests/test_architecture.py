@@ -18,6 +18,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("audit",),
     ("engine",),
     ("protocols",),
+    ("making",),
     ("registry",),
     ("run",),
     ("report", "api"),

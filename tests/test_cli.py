@@ -75,10 +75,9 @@ def test_a_run_prints_a_clean_table_and_nothing_else(toy: Path) -> None:
         "gc",
         "majority",
     ]
-    assert re.search(
-        r"^\| toy/gc +\| 0\.\d{3} \[0\.\d{3}, \d\.\d{3}\] +\| 0\.000 \[0\.000, 0\.000\] +\|$", done.stdout, re.M
-    )
-    assert all(line.startswith("|") for line in lines)
+    scores = r"^\| toy/gc +\| 0\.\d{3} \[0\.\d{3}, \d\.\d{3}\] +\| 0\.000 \[0\.000, 0\.000\] \(a\) +\|$"
+    assert re.search(scores, done.stdout, re.M)
+    assert [line[:9] for line in lines if line and not line.startswith("|")] == ["(a) 0 by "]
 
 
 def test_the_same_line_again_computes_nothing_and_prints_the_same_bytes(toy: Path, capsys) -> None:
@@ -110,11 +109,14 @@ def test_a_model_that_breaks_is_one_failed_cell_and_the_others_are_scored(toy: P
         "    capabilities = frozenset({'embed'})\n"
         "    info = ModelInfo('broken', 'broken', 1)\n"
         "    def embed(self, sequences):\n"
+        "        print('chatter')\n"
         "        raise ZeroDivisionError('no reason')\n"
     )
     assert run_words(["run", "-m", "broken.py:Broken,gc", "-s", "toy", "-t", "gc"]) == 1
     shown = capsys.readouterr()
     assert "failed: ZeroDivisionError: no reason" in shown.out
+    assert "chatter" in shown.err
+    assert "chatter" not in shown.out
     assert re.search(r"0\.\d{3} \[", shown.out)
 
 
@@ -264,6 +266,17 @@ def test_report_reads_only_records_and_chooses_by_name(toy: Path, capsys) -> Non
     assert "accuracy" in capsys.readouterr().out
     assert run_words(["report", "-m", "kmr"]) == 2
     assert "Did you mean 'kmer'" in capsys.readouterr().err
+
+
+def test_a_record_that_cannot_be_read_is_a_warning_beside_the_table(toy: Path, capsys) -> None:
+    assert run_words(["run", "-m", "gc", "-s", "toy", "-o", "out"]) in (0, 1)
+    (toy / "out" / "runs" / "newer.json").write_text('{"schema": 99, "status": "ok"}', encoding="utf-8")
+    capsys.readouterr()
+    assert run_words(["report", "out"]) == 1
+    table, warnings = capsys.readouterr()
+    assert "toy/" in table
+    assert "newer.json" in warnings
+    assert "upgrade dnabench" in warnings
 
 
 def test_lists_are_filtered_and_can_be_read_by_programs(toy: Path, capsys) -> None:

@@ -196,6 +196,10 @@ def test_wrong_outputs_name_the_model_and_the_row(answer: Any, message: str) -> 
         (nan_in_row_7, r"toy: the embedding of row 7 \([ACGT]{20}\) holds NaN or infinity"),
         (lambda n: np.ones((n + 1, 4)), r"toy: embed returned shape \(21, 4\) for 20 sequences"),
         (np.ones, r"toy: embed returned shape \(20,\)"),
+        (lambda n: np.ones((n, 0)), r"toy: embed returned shape \(20, 0\)"),
+        (lambda n: np.full((n, 2), "a"), "toy: embed returned numbers of type <U1"),
+        (lambda n: np.ones((n, 2)) * 1j, "toy: embed returned numbers of type complex128"),
+        (lambda n: np.full((n, 2), 1e300), "row 0 .* holds NaN or infinity as float32"),
     ],
 )
 def test_a_wrong_embedding_names_the_model_and_the_row(answer: Any, message: str) -> None:

@@ -180,3 +180,14 @@ def test_a_file_that_cannot_be_imported_is_a_sentence(tmp_path: Path) -> None:
     path.write_text("import no_such_package\n", encoding="utf-8")
     with pytest.raises(RequestError, match=r"bad\.py cannot be imported \(ModuleNotFoundError"):
         registry.find_model(f"{path}:Model")
+
+
+def test_a_class_that_fails_to_start_is_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "m.py"
+    path.write_text(
+        "class Broken:\n    def __init__(self):\n        raise OSError('no weights here')\n", encoding="utf-8"
+    )
+    with pytest.raises(AdapterError, match=r"cannot be made \(OSError: no weights here\)"):
+        registry.find_model(f"{path}:Broken")
+    with pytest.raises(RequestError, match=r"name its class, file\.py:Class\. It has: Broken"):
+        registry.find_model(str(path))

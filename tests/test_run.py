@@ -113,6 +113,15 @@ def test_one_failing_cell_never_ends_the_run(tmp_path: Path, write_suite: Writer
     assert [p.state for p in again] == ["to run", "done", "to run", "done"]
 
 
+def test_a_model_that_exits_or_prints_lines_ends_its_own_cell_only(tmp_path: Path, write_suite: Writer) -> None:
+    tasks = find_tasks([write_suite(("a",))])
+    models = (Model("exits", raising(SystemExit(3))), Model("lines", raising(ValueError("one\ntwo"))), Model("sound"))
+    found = go(tmp_path, models, tasks)
+    assert [o.record.status for o in found] == ["failed", "failed", "ok"]
+    assert found[0].record.error == "exits called sys.exit(3): it must raise instead"
+    assert found[1].record.error.startswith("ValueError: one two (at ")
+
+
 def test_missing_data_and_extras_are_unavailable(tmp_path: Path, write_suite: Writer) -> None:
     tasks = find_tasks([write_suite(("a", "b"))])
     (Path(tasks[0].folder) / "a_test.csv").unlink()

@@ -128,6 +128,8 @@ def test_an_older_schema_is_upgraded_on_reading_and_the_file_stays(
         ('{"schema": 1, "status": "fine"}', "status 'fine' is none of"),
         ('{"schema": 1, "status": "ok"}', "not a whole record"),
         ('{"schema": 0, "status": "ok"}', "schema 0 is unknown"),
+        ('{"schema": 1, "status": "ok", "task": "a"}', "task is no mapping"),
+        ('{"schema": 1, "status": "ok", "replicates": ["a"]}', "replicates is no list of mappings"),
     ],
 )
 def test_a_file_that_is_no_record_is_one_sentence_with_its_path(tmp_path: Path, text: str, sentence: str) -> None:

@@ -135,6 +135,11 @@ def test_yaml_cannot_run_code(tmp_path: Path) -> None:
     assert "line 2" in text
 
 
+def test_an_alias_that_holds_itself_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(TaskFileError, match="line 3: an alias here holds itself"):
+        read_suite(write(tmp_path, "suite: mine\ntitle: Mine\ntasks: &t\n  a: *t\n"))
+
+
 def test_metric_names_are_those_of_the_metrics_module() -> None:
     assert set(suite_schema.METRICS) == set(metrics.METRICS)
 

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -116,7 +117,7 @@ def test_columns_are_told_apart_by_as_little_as_is_needed() -> None:
     same = [record("toy/a", "kmer", options={"k": k}, id7=str(k)) for k in (4, 6)]
     assert score_table(same).head[1:] == ("kmer k=4", "kmer k=6")
     protocols = [record("toy/a", "cnn", protocol=p) for p in ("probe", "finetune")]
-    assert score_table(protocols).head[1:] == ("cnn probe", "cnn finetune")
+    assert score_table(protocols).head[1:] == ("cnn probe", "cnn finetune (1 seed)")
 
 
 def test_a_configuration_that_follows_the_task_makes_no_column_of_its_own() -> None:
@@ -213,3 +214,11 @@ def test_a_missing_score_is_a_dash() -> None:
 def test_a_single_seed_of_a_trained_model_is_said_in_the_head_of_its_column() -> None:
     assert score_table([record("toy/a", "cnn", protocol="finetune")]).head[-1] == "cnn (1 seed)"
     assert score_table([record("toy/a", "cnn", protocol="finetune", seeds=3)]).head[-1] == "cnn (3 seeds)"
+
+
+def test_an_interval_without_width_says_why() -> None:
+    flat = Score("mcc", 0.0, 0.0, 0.0, (0.0,), note="0 by convention: truth or prediction has one class only")
+    one = record("toy/a", "majority")
+    table = score_table([replace(one, scores={"mcc": flat})])
+    assert row(table, "toy/a")[1] == "0.000 [0.000, 0.000] (a)"
+    assert table.notes == ("(a) 0 by convention: truth or prediction has one class only",)

@@ -23,6 +23,7 @@ def report(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
 ) -> int:
     """Print the table of stored records: nothing is computed, and the same records give the same bytes."""
     face = o.form(format_name, as_json)
+    from ..registry import warn
     from ..report.choose import chosen, rows_of
     from ..report.tables import score_table
     from ..run.store import read_records
@@ -30,11 +31,14 @@ def report(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
 
     if not root.is_dir():
         raise RequestError(f"{root} is no folder: name the one that `dnabench run -o DIR` wrote to.")
-    stored = [one.record for one in read_records(root)]
+    problems: list[str] = []
+    stored = [one.record for one in read_records(root, problems)]
+    for problem in problems:
+        warn(problem)
     if not stored:
         raise RequestError(f"{root} holds no records: `dnabench run -o {root} …` makes some.")
     words = o.words(task)
     records = chosen(stored, o.words(model), o.words(suite), words, protocol)
     rows, related = rows_of(records, words)
     show_table(score_table(records, rows, metric=metric or None, related=related), face)
-    return 0
+    return 1 if problems else 0

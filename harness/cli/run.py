@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -74,7 +75,9 @@ def _run(request: Request, plan: Sequence[Planned], how: tuple[Any, Path, str, b
 
     where, output, face, verbose = how
     command = " ".join(["dnabench", *sys.argv[1:]])
-    done: list[Outcome] = list(counted(run_plan(plan, RunOptions(where, command)), plan, verbose))
+    # What a model prints goes to stderr: stdout is the table's, and may be read as csv or json.
+    with contextlib.redirect_stdout(sys.stderr):
+        done: list[Outcome] = list(counted(run_plan(plan, RunOptions(where, command)), plan, verbose))
     records = [outcome.record for outcome in done]
     related = {task.name: task.dependence.shares_test_rows_with for task in request.tasks}
     show_table(score_table(records, [task.name for task in request.tasks], related=related), face)

@@ -132,7 +132,7 @@ def _load(path: Path) -> tuple[_File, Any]:
         root = loader.get_single_node()
         if not isinstance(root, yaml.MappingNode):
             raise TaskFileError(f"{path}, line 1: a suite file is a mapping that starts with `suite: NAME`")
-        _refuse_repeated_keys(path, root)
+        _refuse_repeated_keys(path, root, set())
         return _File(path, root), loader.construct_document(root)
     except yaml.MarkedYAMLError as problem:
         line = problem.problem_mark.line + 1 if problem.problem_mark else 1
@@ -141,15 +141,17 @@ def _load(path: Path) -> tuple[_File, Any]:
         raise TaskFileError(f"{path} is not valid YAML: {' '.join(str(problem).split())}") from None
 
 
-def _refuse_repeated_keys(path: Path, node: yaml.Node) -> None:
-    # YAML would keep the last one in silence: a task would be lost.
+def _refuse_repeated_keys(path: Path, node: yaml.Node, above: set[int]) -> None:
+    # YAML would keep the last one in silence: a task would be lost. An alias may hold itself: that has no end.
+    if id(node) in above:
+        raise TaskFileError(f"{path}, line {node.start_mark.line + 1}: an alias here holds itself: write it out")
     if isinstance(node, yaml.MappingNode):
         seen: set[Any] = set()
         for key, value in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value in seen and key.value != "<<":
                 raise TaskFileError(f"{path}, line {key.start_mark.line + 1}: the key {key.value!r} stands here twice")
             seen.add(key.value if isinstance(key, yaml.ScalarNode) else id(key))
-            _refuse_repeated_keys(path, value)
+            _refuse_repeated_keys(path, value, above | {id(node)})
 
 
 def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

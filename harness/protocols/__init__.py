@@ -56,9 +56,7 @@ def choose(task: Task, adapter: Adapter, requested: str | None = None) -> tuple[
     """
     if requested is not None and requested not in PROTOCOLS:
         known = ", ".join(PROTOCOLS)
-        raise RequestError(
-            f"there is no protocol {requested!r}.{nearest(requested, list(PROTOCOLS))} Known: {known}."
-        )
+        raise RequestError(f"there is no protocol {requested!r}.{nearest(requested, list(PROTOCOLS))} Known: {known}.")
     names = [requested] if requested else list(PROTOCOLS)
     obstacles = {name: _obstacle(PROTOCOLS[name], task, adapter) for name in names}
     possible = [name for name, obstacle in obstacles.items() if not obstacle]

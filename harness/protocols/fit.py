@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..audit.duplicates import rows_in
-from ..errors import RequestError
+from ..errors import AdapterError, RequestError
 from ..types import Fit, Inputs, OutputKind, Split, Target
 
 CONFIG: Mapping[str, Any] = {"selected_on": "dev rows whose sequence, on either strand, is not in train"}
@@ -34,6 +34,10 @@ def fit(adapter: Any, rows: TrainRows, test: Inputs, config: Mapping[str, Any], 
     dev = usable_dev(rows)
     start = perf_counter()
     fitted = adapter.fit(rows.train, dev, seed)
+    lacks = [part for part in ("predict", "chosen") if not hasattr(fitted, part)]
+    if lacks:
+        what = f"fit returned {type(fitted).__name__}, which lacks {' and '.join(lacks)}"
+        raise AdapterError(f"{model_name(adapter)}: {what}: see adapters/README.md")
     middle = perf_counter()
     outputs = np.asarray(fitted.predict(test))
     end = perf_counter()

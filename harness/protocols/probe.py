@@ -86,20 +86,21 @@ def prepared(adapter: Any, train: Inputs) -> Any:
 
 
 def embed(model: Any, inputs: Inputs) -> Features:
-    """One embedding per row, checked: two-dimensional, one row per sequence, no NaN; float32 or CSR."""
-    found = model.embed(inputs.sequences) if len(inputs) else None
-    if found is None:
+    """One embedding per row, checked: two-dimensional, one row per sequence, real and finite in float32."""
+    if not len(inputs):
         return np.zeros((0, 0), np.float32)
+    # A copy: what a model does to its list must not reach the next model's rows.
+    found = model.embed(list(inputs.sequences))
     table: Features = found.tocsr() if is_sparse(found) else np.asarray(found)
     name, n = model_name(model), len(inputs)
-    if table.ndim != 2 or table.shape[0] != n:
-        raise AdapterError(
-            f"{name}: embed returned shape {table.shape} for {n} sequences; expected ({n}, features)."
-        )
+    if table.ndim != 2 or table.shape[0] != n or not table.shape[1]:
+        raise AdapterError(f"{name}: embed returned shape {table.shape} for {n} sequences; expected ({n}, features).")
+    if table.dtype.kind not in "biuf":
+        raise AdapterError(f"{name}: embed returned numbers of type {table.dtype}; expected real numbers.")
     bad = _first_bad_row(table)
     if bad is not None:
         raise AdapterError(
-            f"{name}: the embedding of row {bad} ({_short(inputs.sequences[bad])}) holds NaN or infinity."
+            f"{name}: the embedding of row {bad} ({_short(inputs.sequences[bad])}) holds NaN or infinity as float32."
         )
     return table
 
@@ -151,9 +152,7 @@ def _try_strengths(
     return tried
 
 
-def _path(
-    train_x: Features, train: Split, strengths: Sequence[float], config: Mapping[str, Any]
-) -> Iterator[Solution]:
+def _path(train_x: Features, train: Split, strengths: Sequence[float], config: Mapping[str, Any]) -> Iterator[Solution]:
     """The solutions of the path, strongest regularisation first, in the units of the labels."""
     targets, loss, centre, spread = _targets(train)
     for solution in solve_path(train_x, targets, loss, sorted(strengths), config["tolerance"]):
@@ -186,10 +185,16 @@ def _merit(metric: str, score: float) -> float:
 
 def _first_bad_row(table: Features) -> int | None:
     if not is_sparse(table):
-        bad = np.flatnonzero(~np.isfinite(table).all(1))
+        bad = np.flatnonzero(~_fits(table).all(1))
         return int(bad[0]) if len(bad) else None
-    bad = np.flatnonzero(~np.isfinite(table.data))
+    bad = np.flatnonzero(~_fits(table.data))
     return int(np.searchsorted(table.indptr, bad[0], side="right") - 1) if len(bad) else None
+
+
+def _fits(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """True where a number is finite, and stays so as float32, in which the linear model computes."""
+    with np.errstate(over="ignore"):
+        return np.isfinite(values.astype(np.float32, copy=False))
 
 
 def _short(sequence: str) -> str:

@@ -47,7 +47,7 @@ class Cell:
             yield ("partial", ""), "partial: not all rows (--limit), never ranked"
         if self.collapsed:
             yield ("collapsed", ""), f"collapsed, the same answer for every row: {', '.join(self.collapsed)}"
-        if self.score and self.score.low is None and self.score.note:
+        if self.score and self.score.note and (self.score.low is None or self.score.low == self.score.high):
             yield ("no interval", self.score.note), self.score.note
 
     @property

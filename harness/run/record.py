@@ -86,7 +86,9 @@ def error_text(problem: Exception) -> str:
         calls.append(f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno} {code.co_name}")
         trace = trace.tb_next
     where = " < ".join(reversed(calls[-4:]))
-    return f"{type(problem).__name__}: {problem}" + (f" (at {where})" if where else "")
+    # One line, whatever it was: it becomes a table's footnote and a field of a csv.
+    said = " ".join(f"{type(problem).__name__}: {problem}".split())
+    return said + (f" (at {where})" if where else "")
 
 
 def model_facts(cell: Cell) -> dict[str, Any]:

@@ -19,6 +19,7 @@ VOLATILE = ("cost", "provenance")
 """What may differ between two runs of one thing; everything else may not."""
 
 _TUPLES = ("replicates",)
+_MAPPINGS = ("key", "model", "task", "protocol", "scores", "checks", "cost", "provenance")
 _WRITTEN = tuple(f.name for f in fields(RunRecord) if f.name != "outputs")
 
 
@@ -108,6 +109,7 @@ def _upgraded(content: dict[str, Any], where: str) -> dict[str, Any]:
 def _record(content: Mapping[str, Any], where: str) -> RunRecord:
     if content["status"] not in get_args(Status):
         raise RecordError(f"{where}: status {content['status']!r} is none of {', '.join(get_args(Status))}")
+    _check_kinds(content, where)
     try:
         values = {name: content[name] for name in _WRITTEN if name in content}
         values["scores"] = {name: _score(score) for name, score in values.get("scores", {}).items()}
@@ -115,6 +117,15 @@ def _record(content: Mapping[str, Any], where: str) -> RunRecord:
         return RunRecord(**values)
     except (TypeError, AttributeError) as problem:
         raise RecordError(f"{where}: not a whole record ({problem}): delete it and run the cell again") from problem
+
+
+def _check_kinds(content: Mapping[str, Any], where: str) -> None:
+    for name in _MAPPINGS:
+        if not isinstance(content.get(name, {}), dict):
+            raise RecordError(f"{where}: {name} is no mapping: delete the record and run the cell again")
+    accounts = content.get("replicates", [])
+    if not isinstance(accounts, list) or not all(isinstance(one, dict) for one in accounts):
+        raise RecordError(f"{where}: replicates is no list of mappings: delete the record and run the cell again")
 
 
 def _score(content: Mapping[str, Any]) -> Score:

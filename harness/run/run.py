@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from ..errors import Unavailable
+from ..errors import AdapterError, Unavailable
 from ..types import Predictions, RunRecord, Status
 from . import store
 from .meet import Met, meet
@@ -72,6 +72,10 @@ def _run_cell(one: Planned, met: Met | Exception, host: Host) -> Outcome:
         return _failed(one, met, {}, host)
     try:
         return _replicates(one, met, host)
+    except SystemExit as end:
+        # A model's own code that calls sys.exit ends its cell, not the run.
+        problem = AdapterError(f"{one.cell.model.info.name} called sys.exit({end.code!r}): it must raise instead")
+        return _failed(one, problem, met.data, host)
     except Exception as problem:
         return _failed(one, problem, met.data, host)
 
