@@ -1,4 +1,8 @@
-"""What the networks of this folder share: what they return, how they read a hub configuration, how they start."""
+"""What the networks of this folder share: what they return, how they read a hub configuration, how they start.
+
+Tensors carry the hub's names, so modules nest as the hub nests them, in ModuleDicts. A type checker sees their outer
+level only: hence `type: ignore[index]` where a network reaches into one.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +48,7 @@ def read_config(kind: type[C], config: Mapping[str, Any]) -> C:
     >>> read_config(Config, {"width": 8, "depth": None, "torch_dtype": "float32"})
     Config(width=8, depth=2)
     """
-    known = fields(kind)  # type: ignore[arg-type]
+    known = fields(kind)  # type: ignore[arg-type]  # any dataclass; Python has no bound that says so
     given = {f.name: config[f.name] for f in known if config.get(f.name) is not None}
     missing = [f.name for f in known if f.name not in given and f.default is MISSING and f.default_factory is MISSING]
     if missing:

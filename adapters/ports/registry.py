@@ -114,7 +114,7 @@ def load_weights(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
     """Puts tensors into a network by name; AdapterError names the missing, unknown or misshapen ones."""
     try:
         if hasattr(network, "load_hub_weights"):
-            network.load_hub_weights(weights)  # type: ignore[operator]
+            network.load_hub_weights(weights)  # type: ignore[operator]  # hasattr is all that nn.Module tells
         else:
             network.load_state_dict(dict(weights), strict=True)
     except RuntimeError as mismatch:

