@@ -59,7 +59,7 @@ class FileFacts:
 class Source:
     """Where the rows of a task come from. `kind` names a reader in `harness/data/sources.py`."""
 
-    kind: Literal["files", "intervals"]
+    kind: Literal["files", "intervals", "classes"]
     files: Mapping[str, FileFacts]
     """Split name → facts; the one key `all` for the split rules `column` and `kfold`."""
     folders: tuple[str, ...] = (".",)
@@ -249,6 +249,8 @@ class ModelInfo:
     licence: str = ""
     pretraining: tuple[str, ...] = ()
     """Declared pretraining assemblies."""
+    origin: str = ""
+    """`hub:org/name@commit` or `folder name`: where the weights came from; no part of the identity."""
 
 
 @runtime_checkable

@@ -1,17 +1,20 @@
 """Windows of a genome are right, quick and read-only, whatever dates an install gave the index."""
 
 import gzip
+import lzma
 import os
 import random
 import shutil
+import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dnabench.harness.data.genome import Window, chromosome_lengths, find_chromosome, read_windows
+from dnabench.harness.data.genome import Window, chromosome_lengths, find_chromosome, packed_genome, read_windows
 from dnabench.harness.errors import DataError, DnabenchError
 from dnabench.harness.sequence import reverse_complement
 
@@ -154,11 +157,49 @@ def test_an_index_of_another_file_is_refused(tmp_path: Path) -> None:
         read_windows(other, [Window("chr2", 0, 7)])
 
 
-def test_plain_gzip_a_missing_file_and_a_text_are_refused_in_a_sentence(tmp_path: Path) -> None:
-    plain = tmp_path / "plain.fa.gz"
-    plain.write_bytes(gzip.compress(b">chr1\nACGT\n"))
-    with pytest.raises(DataError, match="not in blocks: recompress"):
-        read_windows(plain, [Window("chr1", 0, 4)])
+@pytest.mark.parametrize(("name", "pack"), [("g.fa.gz", gzip.compress), ("g.fna.xz", lzma.compress)])
+def test_a_genome_compressed_as_a_whole_is_unpacked_once_into_the_cache(
+    tmp_path: Path, cache: Path, name: str, pack: Callable[[bytes], bytes]
+) -> None:
+    genome = tmp_path / "data" / name
+    genome.parent.mkdir()
+    plain = write_fasta(tmp_path / "plain.fa", TINY)
+    genome.write_bytes(pack(plain.read_bytes()))
+    windows = [Window("chr1", 3, 90, "-"), Window("chr2", 0, 350), Window("chrM", 9, 10)]
+    assert read_windows(genome, windows) == read_windows(plain, windows)
+    assert [path.name for path in genome.parent.iterdir()] == [name]
+    copies = [path for path in cache.rglob(genome.stem) if path.is_file()]
+    before = copies[0].stat().st_mtime_ns
+    read_windows(genome, windows)
+    assert len(copies) == 1
+    assert copies[0].stat().st_mtime_ns == before
+    genome.write_bytes(pack(plain.read_bytes())[:60])
+    with pytest.raises(DataError, match="damaged archive"):
+        read_windows(genome, windows)
+
+
+@given(st.data())
+@settings(max_examples=30, deadline=None)
+def test_views_of_a_packed_genome_are_its_windows_and_share_its_memory(data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        genome = write_fasta(Path(folder, "g.fa"), TINY)
+        whole = packed_genome(genome)
+        name = data.draw(st.sampled_from(sorted(TINY)))
+        starts = data.draw(st.lists(st.integers(0, len(TINY[name])), max_size=5))
+        ends = [data.draw(st.integers(start, len(TINY[name]))) for start in starts]
+        expected = [TINY[name][a:b] for a, b in zip(starts, ends, strict=True)]
+        assert whole.strings(name, starts, ends) == expected
+        views = whole.views(name, starts, ends)
+        assert [view.tobytes().decode() for view in views] == expected
+        assert all(not view.flags.owndata and not view.flags.writeable for view in views)
+
+
+def test_a_transcript_is_found_without_its_version(tmp_path: Path) -> None:
+    genome = write_fasta(tmp_path / "cdna.fa", {"ENST01.5": "ACGTACGT", "ENST02.1": "TTTT"})
+    assert read_windows(genome, [Window("ENST01", 2, 6), Window("ENST02.1", 0, 4)]) == ["GTAC", "TTTT"]
+
+
+def test_a_missing_file_and_a_text_are_refused_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there is no genome"):
         read_windows(tmp_path / "absent.fa", [Window("chr1", 0, 4)])
     text = tmp_path / "text.fa"

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dnabench.harness.data.genome import file_sha256
 from dnabench.harness.data.intervals import read_intervals
-from dnabench.harness.errors import ChecksumError, DataError
+from dnabench.harness.errors import DataError, TaskFileError
 from dnabench.harness.types import FileFacts, Source, Target, Task
 
 GENOME = {"chr1": "AAAACCCCGGGGTTTTNNNN", "chr2": "acgtACGTACGT"}
@@ -43,14 +42,14 @@ def table(tmp_path: Path, text: str, name: str = "t.tsv") -> Path:
 def test_rows_are_read_on_their_strand_in_the_genome_s_own_case(
     tmp_path: Path, genome: Path, task: Task, name: str
 ) -> None:
-    rows = read_intervals(table(tmp_path, TABLE, name), genome, task)
+    rows = read_intervals(table(tmp_path, TABLE, name), {"": (genome,)}, task)
     assert rows.sequences == ["AAAA", "TTTT", "gtACGT"]
     assert rows.labels == ["1", "0", "1"]
     assert list(rows.lines) == [2, 3, 4]
 
 
 def test_the_chromosome_and_further_columns_are_kept(tmp_path: Path, genome: Path, task: Task) -> None:
-    rows = read_intervals(table(tmp_path, TABLE), genome, task)
+    rows = read_intervals(table(tmp_path, TABLE), {"": (genome,)}, task)
     assert rows.columns == {
         "chromosome": ["chr1", "1", "chr2"],
         "split": ["train", "test", "test"],
@@ -60,7 +59,7 @@ def test_the_chromosome_and_further_columns_are_kept(tmp_path: Path, genome: Pat
 
 def test_the_label_column_may_have_another_name(tmp_path: Path, genome: Path, task: Task) -> None:
     named = replace(task, source=replace(task.source, label_column="activity"))
-    rows = read_intervals(table(tmp_path, TABLE.replace("label", "activity")), genome, named)
+    rows = read_intervals(table(tmp_path, TABLE.replace("label", "activity")), {"": (genome,)}, named)
     assert rows.labels == ["1", "0", "1"]
 
 
@@ -82,13 +81,41 @@ def test_a_bad_line_is_one_sentence(
     tmp_path: Path, genome: Path, task: Task, change: tuple[str, str], said: str
 ) -> None:
     with pytest.raises(DataError, match=said):
-        read_intervals(table(tmp_path, TABLE.replace(*change)), genome, task)
+        read_intervals(table(tmp_path, TABLE.replace(*change)), {"": (genome,)}, task)
 
 
-def test_another_genome_than_the_stated_one_is_refused(tmp_path: Path, genome: Path, task: Task) -> None:
-    def stated(sha256: str) -> Task:
-        return replace(task, source=replace(task.source, options={"genome_sha256": sha256}))
+def with_options(task: Task, **options: object) -> Task:
+    return replace(task, source=replace(task.source, options=options))
 
-    assert len(read_intervals(table(tmp_path, TABLE), genome, stated(file_sha256(genome)))) == 3
-    with pytest.raises(ChecksumError, match="the task was made from 00"):
-        read_intervals(table(tmp_path, TABLE), genome, stated("0" * 64))
+
+def test_windows_are_widened_and_filled_with_n_where_they_leave_the_chromosome(
+    tmp_path: Path, genome: Path, task: Task
+) -> None:
+    wide = with_options(task, flank=2, edges="pad")
+    rows = read_intervals(table(tmp_path, TABLE), {"": (genome,)}, wide)
+    assert rows.sequences == ["NNAAAACC", "GGTTTTNN", "acgtACGTAC"]
+    with pytest.raises(DataError, match=r"line 2: chr1:-2-6 .* has 20 bases"):
+        read_intervals(table(tmp_path, TABLE), {"": (genome,)}, with_options(task, flank=2))
+    for wrong in ({"flank": "2"}, {"flank": -1}, {"edges": "wrap"}):
+        with pytest.raises(TaskFileError, match="it must be"):
+            read_intervals(table(tmp_path, TABLE), {"": (genome,)}, with_options(task, **wrong))
+
+
+def test_a_table_made_on_another_build_is_told_by_its_reference_bases(tmp_path: Path, genome: Path, task: Task) -> None:
+    lines = TABLE.strip().split("\n")
+    bases = ["reference", "AAA", "AAA", "GTAC"]
+    text = "\n".join(f"{line}\t{base}" for line, base in zip(lines, bases, strict=True)) + "\n"
+    assert len(read_intervals(table(tmp_path, text), {"": (genome,)}, task)) == 3
+    with pytest.raises(DataError, match=r"line 4: the genome has gtAG at chr2:2|line 4: the genome has gtAC at chr2:2"):
+        read_intervals(table(tmp_path, text.replace("GTAC", "GTTC")), {"": (genome,)}, task)
+
+
+def test_rows_of_several_genomes_name_theirs(tmp_path: Path, genome: Path, task: Task) -> None:
+    other = tmp_path / "other.fa"
+    other.write_text(">chr1\nTTTTTTTT\n")
+    lines = TABLE.strip().split("\n")
+    text = "\n".join(f"{line}\t{name}" for line, name in zip(lines, ["genome", "a", "b", "a"], strict=True)) + "\n"
+    rows = read_intervals(table(tmp_path, text), {"a": (genome,), "b": (other,)}, task)
+    assert rows.sequences == ["AAAA", "AAAA", "gtACGT"]
+    with pytest.raises(DataError, match=r"line 3: no genome is called 'b', only a"):
+        read_intervals(table(tmp_path, text), {"a": (genome,)}, task)

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -142,19 +141,6 @@ def test_an_alias_that_holds_itself_is_one_sentence(tmp_path: Path) -> None:
 
 def test_metric_names_are_those_of_the_metrics_module() -> None:
     assert set(suite_schema.METRICS) == set(metrics.METRICS)
-
-
-def test_a_hundred_tasks_are_read_in_a_tenth_of_a_second(tmp_path: Path) -> None:
-    head, task = TOY.split("tasks:\n")[0], TOY.split("tasks:\n")[1].split("  scored:")[0]
-    path = write(tmp_path, head + "tasks:\n" + "".join(task.replace("tf_0:", f"tf_{i}:") for i in range(100)))
-    fastest = min(_seconds(path) for _ in range(3))
-    assert fastest < 0.1
-
-
-def _seconds(path: Path) -> float:
-    start = time.perf_counter()
-    assert len(read_suite(path).tasks) == 100
-    return time.perf_counter() - start
 
 
 def test_reading_a_suite_imports_no_numpy(tmp_path: Path) -> None:

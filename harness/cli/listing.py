@@ -19,6 +19,8 @@ KINDS = ("suites", "tasks", "models", "metrics", "runs")
 def list_names(
     kind: Annotated[str, Argument(help="suites, tasks, models, metrics or runs.")] = "tasks",
     pattern: o.Pattern = "",
+    data: o.Data = None,
+    genome: o.Genomes = [],  # noqa: B006
     output: o.Output = Path("results"),
     format_name: o.FormatName = "",
     as_json: o.AsJson = False,
@@ -26,7 +28,7 @@ def list_names(
     """List suites, tasks, models, metrics or runs; alias: ls."""
     from .out import show_table
 
-    show_table(_table(_kind(kind), pattern, output), o.form(format_name, as_json, piped="console"))
+    show_table(_table(_kind(kind), pattern, (output, data, o.genomes(genome))), o.form(format_name, as_json, piped="console"))
     return 0
 
 
@@ -37,14 +39,16 @@ def _kind(word: str) -> str:
     raise RequestError(f"cannot list {word!r}.{nearest(word, KINDS)} There are: {', '.join(KINDS)}.")
 
 
-def _table(kind: str, pattern: str, output: Path) -> Table:
+def _table(kind: str, pattern: str, where: tuple[Path, Path | None, dict[str, Path]]) -> Table:
     from .. import registry
+    from ..data.sources import DataOptions
     from ..report import lists
 
     if kind == "metrics":
         return lists.metric_table(pattern)
     if kind == "models":
-        return lists.model_table(registry.models(), pattern)
+        return lists.model_table(registry.models() | registry.family_lines(), pattern)
+    output, data, genomes = where
     if kind == "runs":
         from ..run.store import read_records
 
@@ -52,4 +56,5 @@ def _table(kind: str, pattern: str, output: Path) -> Table:
     suites = registry.usable_suites()
     if kind == "suites":
         return lists.suite_table(suites, pattern)
-    return lists.task_table((task for suite in suites for task in suite.tasks), pattern)
+    tasks = (task for suite in suites for task in suite.tasks)
+    return lists.task_table(tasks, pattern, DataOptions(data_dir=data, offline=True, genomes=genomes))

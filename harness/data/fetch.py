@@ -7,7 +7,7 @@ from dnabench.harness.types import FileFacts, Progress, Suite, Task
 
 from .identity import identify
 from .load import load_splits, read_file
-from .sources import DataOptions, Found, find_local, locate
+from .sources import DataOptions, Found, find_local, is_genome_file, locate
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,8 @@ def _files(task: Task) -> dict[str, FileFacts]:
     if "all" in files:
         files = {"all": files["all"]}
     genome = task.source.options.get("genome")
-    return files | ({"genome": FileFacts(genome)} if isinstance(genome, str) else {})
+    # Assemblies by name are the user's to bring; files of the suite are fetched.
+    return files | ({"genome": FileFacts(genome)} if isinstance(genome, str) and is_genome_file(genome) else {})
 
 
 def _fetch_file(task: Task, split: str, known: FileFacts, options: DataOptions) -> Fetched:

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -65,6 +65,44 @@ def parse_rows(data: bytes, columns: Columns, name: str) -> Rows:
     delimiter = {".csv": ",", ".tsv": "\t", ".bed": "\t"}.get(suffix) or _likely_delimiter(text)
     table, lines = read_table(text, delimiter, (*columns.sequences, columns.label), name)
     return _pick(table, lines, columns, name)
+
+
+def joined(parts: Sequence[Rows]) -> Rows:
+    """The rows of several files of one split, one file after the other; columns that all of them have."""
+    if len(parts) == 1:
+        return parts[0]
+    shared = [key for key in parts[0].columns if all(key in part.columns for part in parts)]
+    return Rows(
+        [s for part in parts for s in part.sequences],
+        [s for part in parts for s in part.seconds],
+        [label for part in parts for label in part.labels],
+        {key: [cell for part in parts for cell in part.columns[key]] for key in shared},
+    )
+
+
+def only(rows: Rows, where: Mapping[str, str], name: str) -> Rows:
+    """The rows whose columns hold these words, for files that hold many tasks; FASTA files hold one.
+
+    Raises DataError for a column that is not there and for a word that no row has.
+    """
+    for column, word in where.items():
+        if column not in rows.columns:
+            if name.lower().removesuffix(".gz").endswith(FASTA_SUFFIXES):
+                continue
+            raise DataError(f"{name} has no column {column!r}, whose rows of {word!r} are the task's")
+        chosen = [i for i, cell in enumerate(rows.columns[column]) if cell == str(word)]
+        if not chosen:
+            seen = ", ".join(sorted(set(rows.columns[column]))[:8])
+            raise DataError(f"{name} has no row with {word!r} in the column {column!r}, only {seen}")
+        rows = _taken(rows, chosen)
+    return rows
+
+
+def _taken(rows: Rows, at: Sequence[int]) -> Rows:
+    columns = {key: [cells[i] for i in at] for key, cells in rows.columns.items()}
+    seconds = [rows.seconds[i] for i in at] if rows.seconds else []
+    lines = [rows.lines[i] for i in at] if len(rows.lines) else ()
+    return Rows([rows.sequences[i] for i in at], seconds, [rows.labels[i] for i in at], columns, lines)
 
 
 def read_table(

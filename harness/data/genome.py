@@ -1,29 +1,38 @@
-"""Windows of a genome: a FASTA file, plain or block-gzipped, opened read-only through its index.
+"""Windows of a genome: a FASTA file, plain, gzipped or xz, opened read-only through its index.
 
 An index that lies beside the file (`.fai`, and `.gzi` for block gzip) is used as it is, whatever its date: an
-install gives files new dates, and pyfaidx would rewrite it. A missing one is built in the cache.
+install gives files new dates, and pyfaidx would rewrite it. A missing one is built in the cache; a file that is
+compressed as a whole is unpacked there, once.
 """
 
+import gzip
 import hashlib
+import lzma
 import os
+import shutil
 import struct
 import tempfile
 import warnings
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from dnabench.harness.errors import DataError
 from dnabench.harness.sequence import reverse_complement
 
+from .packed import Packed, packed
+
 COMPRESSED = (".gz", ".bgz")
 _UNREADABLE = (OSError, ValueError, IndexError, RuntimeError, StopIteration, struct.error, zlib.error)
 """What pyfaidx and Bio.bgzf raise on truncated or damaged files."""
 _DENSE = 20
-"""A chromosome is read whole, once, when its windows cover more than 1/20 of it."""
+"""A genome is packed (`packed.py`) when the windows asked for cover more than 1/20 of it."""
+_BLOCK_GZIP = b"BC\x02\x00"
+"""The extra field at byte 12 of a gzip file that is compressed in blocks."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +56,19 @@ def read_windows(genome: Path, windows: Sequence[Window], table: str = "") -> li
     """
     found = [""] * len(windows)
     with _opened(genome) as fasta:
-        for name, wanted in _by_chromosome(fasta, windows, (genome.name, table)).items():
-            fetch = _fetcher(fasta, name, sum(w.end - w.start for _, w in wanted))
-            for i, window in wanted:
-                bases = fetch(window.start, window.end)
+        wanted = _by_chromosome(fasta, windows, (genome.name, table))
+        dense = sum(w.end - w.start for w in windows) * _DENSE > sum(e.rlen for e in fasta.index.values())
+        source = _packed(fasta, genome) if dense else None
+        for name, numbered in wanted.items():
+            for (i, window), bases in zip(numbered, _fetched(fasta, source, name, numbered), strict=True):
                 found[i] = bases if window.strand == "+" else reverse_complement(bases)
     return found
+
+
+def packed_genome(genome: Path) -> Packed:
+    """The whole genome memory-mapped, for reading windows without copying them."""
+    with _opened(genome) as fasta:
+        return _packed(fasta, genome)
 
 
 def chromosome_lengths(genome: Path) -> dict[str, int]:
@@ -82,7 +98,11 @@ def _by_chromosome(
     fasta: Any, windows: Sequence[Window], names: tuple[str, str]
 ) -> dict[str, list[tuple[int, Window]]]:
     """Numbered windows under the genome's own chromosome names; refuses the first that cannot be read."""
-    spelt = {w.chromosome: find_chromosome(w.chromosome, fasta.index) for w in windows}
+    spelt = {name: find_chromosome(name, fasta.index) for name in {w.chromosome for w in windows}}
+    if None in spelt.values():
+        # Transcripts: tables often leave the version out (ENST00000371014 for ENST00000371014.5).
+        bare = {name.partition(".")[0]: name for name in fasta.index}
+        spelt = {name: own or bare.get(name) for name, own in spelt.items()}
     wanted: dict[str, list[tuple[int, Window]]] = {}
     for i, window in enumerate(windows):
         name = spelt[window.chromosome]
@@ -109,24 +129,31 @@ def _some(fasta: Any) -> str:
     return f"only {', '.join(shown)}{', …' if len(fasta.index) > len(shown) else ''}"
 
 
-def _fetcher(fasta: Any, name: str, bases: int) -> Any:
-    """A function (start, end) -> str; reads the chromosome once where much of it is wanted."""
-    length = fasta.index[name].rlen
-    if bases * _DENSE < length:
-        return lambda start, end: fasta.fetch(name, start + 1, end)
-    whole = fasta.fetch(name, 1, length)
-    if len(whole) != length:
-        raise DataError(f"{fasta.filename}: {name} has {len(whole):,} bases, its index says {length:,}")
-    return lambda start, end: whole[start:end]
+def _fetched(fasta: Any, source: Packed | None, name: str, wanted: Sequence[tuple[int, Window]]) -> Iterable[str]:
+    if source is not None:
+        return source.strings(name, (w.start for _, w in wanted), (w.end for _, w in wanted))
+    return (fasta.fetch(name, w.start + 1, w.end) for _, w in wanted)
+
+
+def _packed(fasta: Any, genome: Path) -> Packed:
+    def chromosomes() -> Iterator[tuple[str, str]]:
+        for name, entry in fasta.index.items():
+            whole = fasta.fetch(name, 1, entry.rlen)
+            if len(whole) != entry.rlen:
+                raise DataError(f"{genome}: {name} has {len(whole):,} bases, its index says {entry.rlen:,}")
+            yield name, whole
+
+    return packed(chromosomes(), _index_folder(genome))
 
 
 @contextmanager
 def _opened(genome: Path) -> Iterator[Any]:
     """A `pyfaidx.Faidx` on a file and an index that belongs to it."""
-    from pyfaidx import Faidx, UnsupportedCompressionFormat
+    from pyfaidx import Faidx
 
     if not genome.is_file():
         raise DataError(f"there is no genome {genome}")
+    genome = _indexable(genome)
     fai, gzi = _index_of(genome)
     try:
         with warnings.catch_warnings():  # an index older than its file is what an install leaves behind
@@ -145,8 +172,6 @@ def _opened(genome: Path) -> Iterator[Any]:
             yield fasta
         finally:
             fasta.close()
-    except UnsupportedCompressionFormat:
-        raise _not_block_gzip(genome) from None
     except _UNREADABLE as error:
         raise DataError(f"{genome} cannot be read through its index {fai.name}: {error}") from error
 
@@ -177,11 +202,18 @@ def _index_of(genome: Path) -> tuple[Path, Path | None]:
 def _index_folder(genome: Path) -> Path:
     from .sources import DataOptions, cache_folder
 
-    return cache_folder(DataOptions()) / "genome-index" / file_sha256(genome)[:16]
+    facts = genome.stat()
+    return cache_folder(DataOptions()) / "genome-index" / _sha256_once(genome, facts.st_size, facts.st_mtime_ns)[:16]
+
+
+@cache
+def _sha256_once(genome: Path, size: int, changed: int) -> str:
+    """Hashing three gigabases takes seconds: once per process and state of the file."""
+    return file_sha256(genome)
 
 
 def _build_index(genome: Path, folder: Path) -> None:
-    from pyfaidx import Faidx, FastaIndexingError, UnsupportedCompressionFormat
+    from pyfaidx import Faidx, FastaIndexingError
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -191,8 +223,6 @@ def _build_index(genome: Path, folder: Path) -> None:
             for made in (gzi, fai):
                 if made.is_file():
                     os.replace(made, folder / made.name)
-    except UnsupportedCompressionFormat:
-        raise _not_block_gzip(genome) from None
     except FastaIndexingError as error:
         raise DataError(f"{genome} is not a FASTA file that can be indexed: {error}") from error
     except OSError as error:
@@ -202,7 +232,29 @@ def _build_index(genome: Path, folder: Path) -> None:
         ) from error
 
 
-def _not_block_gzip(genome: Path) -> DataError:
-    return DataError(
-        f"{genome} is compressed, but not in blocks: recompress it (gunzip {genome.name}; bgzip {genome.stem})"
-    )
+def _indexable(genome: Path) -> Path:
+    """The file itself if parts of it can be read (plain, block gzip), else its unpacked copy in the cache."""
+    with genome.open("rb") as file:
+        head = file.read(18)
+    opener = lzma.open if head.startswith(b"\xfd7zXZ\x00") else gzip.open if head.startswith(b"\x1f\x8b") else None
+    if opener is None or (opener is gzip.open and head[12:16] == _BLOCK_GZIP):
+        return genome
+    folder = _index_folder(genome)
+    copy = folder / genome.stem
+    if copy.is_file():
+        return copy
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            whole = Path(scratch, "unpacked")
+            with opener(genome, "rb") as packed_file, whole.open("wb") as plain:
+                shutil.copyfileobj(packed_file, plain, 1 << 20)
+            os.replace(whole, copy)
+    except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as problem:
+        raise DataError(f"{genome} is a damaged archive ({problem}): fetch or copy it again") from problem
+    except OSError as problem:
+        raise DataError(
+            f"{genome} is compressed as a whole and {folder} cannot hold it unpacked ({problem.strerror}): "
+            "unpack it yourself or set DNABENCH_CACHE to a folder of yours"
+        ) from problem
+    return copy

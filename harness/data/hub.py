@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -72,6 +73,43 @@ def download(repository: Repository, file: str, cache: Path) -> Kept:
     return Kept(folder / commit / file, f"hub:{repository.name}@{commit[:7]}")
 
 
+def matches(repository: Repository, pattern: str, cache: Path) -> tuple[str, ...]:
+    """The repository's files that fit a pattern (`**/train-*.parquet`), in the order of their names.
+
+    The list is kept beside the files, so that it is known offline. Raises Unavailable where none fits.
+    """
+    kept = kept_matches(repository, pattern, cache)
+    if kept is not None:
+        return kept
+    folder = _folder(repository, cache)
+    commit = _recorded(folder, repository.revision) or _resolved(repository)
+    _record(folder, repository.revision, commit)
+    names = _listed(replace(repository, revision=commit))
+    found = tuple(sorted(safe_path(name) for name in names if fnmatchcase(name, pattern)))
+    if not found:
+        raise Unavailable(f"{repository.kind} {repository.name} on the hub has no file {pattern}")
+    _record(folder, f"{commit} {pattern}", list(found))
+    return found
+
+
+def kept_matches(repository: Repository, pattern: str, cache: Path) -> tuple[str, ...] | None:
+    """The same from what was listed before; None where it was not."""
+    folder = _folder(repository, cache)
+    commit = _recorded(folder, repository.revision)
+    listed = _records(folder).get(f"{commit} {pattern}")
+    return tuple(map(safe_path, listed)) if isinstance(listed, list) else None
+
+
+def _listed(repository: Repository) -> list[str]:
+    from huggingface_hub import HfApi
+
+    def ask() -> list[str]:
+        api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
+        return api.list_repo_files(repository.name, revision=repository.revision, repo_type=repository.kind)
+
+    return in_one_sentence(ask, repository, "")
+
+
 def safe_path(file: str) -> str:
     """The path itself, if it stays inside the folder it is joined to; else Unavailable."""
     try:
@@ -88,21 +126,22 @@ def _folder(repository: Repository, cache: Path) -> Path:
 def _recorded(folder: Path, revision: str | None) -> str | None:
     if revision and _COMMIT.fullmatch(revision):
         return revision
-    try:
-        commit = json.loads((folder / "revisions.json").read_text(encoding="utf-8")).get(revision or "main")
-    except (OSError, ValueError, AttributeError):
-        # Nothing recorded, or a record cut short: it is resolved and written anew.
-        return None
+    commit = _records(folder).get(revision or "main")
     return commit if isinstance(commit, str) and _COMMIT.fullmatch(commit) else None
 
 
-def _record(folder: Path, revision: str | None, commit: str) -> None:
-    record = folder / "revisions.json"
+def _records(folder: Path) -> dict[str, Any]:
+    """What was written down of a repository; nothing where that was cut short: it is asked and written anew."""
     try:
-        known = json.loads(record.read_text(encoding="utf-8"))
+        known = json.loads((folder / "revisions.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        known = {}
-    known = (known if isinstance(known, dict) else {}) | {revision or "main": commit}
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
+def _record(folder: Path, revision: str | None, found: str | list[str]) -> None:
+    record = folder / "revisions.json"
+    known = _records(folder) | {revision or "main": found}
     folder.mkdir(parents=True, exist_ok=True)
     partial = record.with_suffix(f".{os.getpid()}.tmp")
     partial.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
@@ -131,7 +170,7 @@ def _ask(repository: Repository, settings: tuple[str | None, str | None], minute
         return api.repo_info(repository.name, revision=repository.revision, repo_type=repository.kind, timeout=_SECONDS)
 
     try:
-        return str(_in_one_sentence(ask, repository, "").sha)
+        return str(in_one_sentence(ask, repository, "").sha)
     except Unavailable as problem:
         return problem
 
@@ -150,10 +189,10 @@ def _fetch(repository: Repository, file: str, commit: str, folder: Path) -> None
             etag_timeout=_SECONDS,
         )
 
-    _in_one_sentence(get, repository, file)
+    in_one_sentence(get, repository, file)
 
 
-def _in_one_sentence(call: Callable[[], _Result], repository: Repository, file: str) -> _Result:
+def in_one_sentence(call: Callable[[], _Result], repository: Repository, file: str) -> _Result:
     """What `call` returns, or Unavailable in our own words for each of the hub client's errors."""
     from huggingface_hub import errors
 
@@ -161,9 +200,12 @@ def _in_one_sentence(call: Callable[[], _Result], repository: Repository, file: 
     try:
         return call()
     except errors.GatedRepoError:
-        said = f"{where} is gated: ask for access on its page, then `hf auth login` or set HF_TOKEN"
+        kind = "datasets/" if repository.kind == "dataset" else ""
+        page = f"https://huggingface.co/{kind}{repository.name}"
+        said = f"{where} is gated: ask for access on its page ({page}), then `hf auth login` or set HF_TOKEN"
     except errors.RevisionNotFoundError:
-        said = f"{where} has no revision {repository.revision or 'main'!r}: correct the suite's `hub.revision`"
+        mend = "correct the suite's `hub.revision`" if repository.kind == "dataset" else "its page lists them"
+        said = f"{where} has no revision {repository.revision or 'main'!r}: {mend}"
     except errors.RepositoryNotFoundError:
         said = f"{where} does not exist or is private: check the name, or `hf auth login`"
     except errors.OfflineModeIsEnabled:

@@ -45,7 +45,8 @@ def identify(seen: Seen, known: FileFacts) -> SplitFacts:
     if proofs and not any(found == expected for _, found, expected in proofs):
         _refuse(seen, split, known, proofs[0])
     _check_counts(seen, split, known)
-    return _facts(seen.checked, seen, _identity(known, bool(proofs)), (fingerprint, sha256))
+    # A folder of classes has no bytes of its own.
+    return _facts(seen.checked, seen, _identity(known, bool(proofs)), (fingerprint, sha256 if seen.data else None))
 
 
 def identify_part(part: Checked, seen: Seen, whole: SplitFacts, known: FileFacts | None) -> SplitFacts:

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from dnabench.harness.errors import DataError, RequestError, TaskFileError
+from dnabench.harness.errors import DataError, RequestError
 from dnabench.harness.types import FileFacts, Split, SplitFacts, Splits, Task
 
 from .cuts import by_column, by_fold, draw_dev, limit_splits
-from .formats import Columns, parse_rows
+from .formats import Columns, Rows, joined, only, parse_rows
 from .identity import Seen, identify
 from .opening import read_plain
 from .rows import Checked, check_rows, class_counts
@@ -40,22 +40,37 @@ def load_splits(task: Task, options: DataOptions | None = None) -> Splits:
 def read_file(task: Task, split: str, known: FileFacts, found: Found, options: DataOptions) -> Seen:
     """One of a task's files, read and checked row by row but not yet identified."""
     file = Path(known.path).name if task.source.embedded else known.path
-    data = read_plain(found.path, file)
+    data = b"" if found.path.is_dir() else read_plain(found.path, file)
     rule, depends = task.split_rule, task.dependence
     named = {column for column in (rule.column, rule.groups, depends.groups) if column}
-    if task.source.kind == "intervals":
-        from .intervals import read_intervals
-
-        rows = read_intervals(found.path, _genome(task, options), task)
-    else:
-        # The name on this disk tells the format; the official name is what errors say.
-        columns = Columns(task.source.sequence_columns, task.source.label_column)
-        rows = parse_rows(data, columns, file)
+    rows = _rows(task, found, file, data, options)
     checked = check_rows(rows, task.target, split, file, named)
     advice = f"replace it, or remove it and run `dnabench fetch {task.suite}`"
     if task.source.embedded:
         advice = "restore it, or correct what the suite file says of it"
-    return Seen(file, found.origin, data, checked, advice, complete=task.source.kind == "files")
+    # A checksum of one file proves the rows only where the file holds exactly them.
+    complete = task.source.kind == "files" and not found.parts and "where" not in task.source.options
+    return Seen(file, found.origin, data, checked, advice, complete=complete)
+
+
+def _rows(task: Task, found: Found, file: str, data: bytes, options: DataOptions) -> Rows:
+    """The rows of a file, a folder of classes or a table of places, as the task's source says."""
+    if task.source.kind == "intervals":
+        from .genomes import genomes_of
+        from .intervals import read_intervals
+
+        return read_intervals(found.path, genomes_of(task, options), task)
+    if found.path.is_dir():
+        from .classes import read_classes
+
+        return read_classes(found.path, task, options)
+    # The name on this disk tells the format; the official name is what errors say.
+    columns = Columns(task.source.sequence_columns, task.source.label_column)
+    parts = [parse_rows(data, columns, file)]
+    parts += [parse_rows(read_plain(path, path.name), columns, path.name) for path in found.parts[1:]]
+    rows = joined(parts)
+    where = task.source.options.get("where")
+    return only(rows, where, file) if where else rows
 
 
 def _fixed(task: Task, options: DataOptions) -> Splits:
@@ -70,13 +85,6 @@ def _fixed(task: Task, options: DataOptions) -> Splits:
         if name == "train" and "dev" not in files:
             parts, facts = draw_dev(task, seen, facts["train"])
     return Splits(parts["train"].split, parts["dev"].split, parts["test"].split, facts)
-
-
-def _genome(task: Task, options: DataOptions) -> Path:
-    name = task.source.options.get("genome")
-    if not isinstance(name, str):
-        raise TaskFileError(f"{task.name}: `source.options.genome` must name the genome file of the intervals")
-    return locate(task, FileFacts(name), options).path
 
 
 def _refuse_one_class(split: Split, splits: Splits) -> None:

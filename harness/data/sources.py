@@ -1,7 +1,7 @@
 """Where a task's files are: beside the suite, under --data DIR, DNABENCH_DATA, the cache, or on the hub."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,10 @@ from . import hub
 
 DATA_VARIABLE = "DNABENCH_DATA"
 CACHE_VARIABLE = "DNABENCH_CACHE"
+GENOMES = "genomes"
+"""The folder of genomes inside a data folder."""
+_FASTA = (".fa", ".fasta", ".fna")
+_PACKED = ("", ".gz", ".bgz", ".xz")
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,8 @@ class DataOptions:
     cache: Path | None = None
     """None: the folder that DNABENCH_CACHE names, else ~/.cache/dnabench."""
     limit: int | None = None
+    genomes: Mapping[str, Path] | None = None
+    """Assembly → FASTA file, as --genome names them."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,10 @@ class Found:
     """A file on this machine and where it came from, in words that are true on every machine."""
 
     path: Path
+    """The first where `parts` are several."""
     origin: str
+    parts: tuple[Path, ...] = ()
+    """All files of a split that comes in several, in the order of their names."""
 
 
 def locate(task: Task, facts: FileFacts, options: DataOptions) -> Found:
@@ -59,15 +68,40 @@ def locate(task: Task, facts: FileFacts, options: DataOptions) -> Found:
 
 def find_local(task: Task, facts: FileFacts, options: DataOptions) -> Found | None:
     """The file where it lies on this machine already; None where it does not."""
+    folders = task.source.kind == "classes"
     for root, origin in _roots(task, options):
         for path in _spellings(facts):
-            if (root / path).is_file():
+            if (root / path).is_file() or (folders and (root / path).is_dir()):
                 return Found(root / path, origin)
+            parts = tuple(sorted(root.glob(path))) if "*" in path and root.is_dir() else ()
+            if parts:
+                return Found(parts[0], origin, parts)
     if task.source.hub_repo and not task.source.embedded:
-        kept = hub.find_kept(_repository(task), facts.hub_path or facts.path, cache_folder(options))
-        if kept:
-            return Found(kept.path, kept.origin)
+        return _kept(task, facts, options)
     return None
+
+
+def find_assembly(name: str, options: DataOptions) -> Path | None:
+    """The FASTA file of an assembly: the one that --genome names, else `genomes/NAME.fa` in a data folder or the cache.
+
+    Raises RequestError where --genome names a file that is not there.
+    """
+    given = (options.genomes or {}).get(name)
+    if given is not None and not given.is_file():
+        raise RequestError(f"--genome {name}={given}: there is no such file")
+    roots = [*(folder for folder, _ in data_folders(options)), cache_folder(options)]
+    spelt = [f"{name}{suffix}{packed}" for suffix in _FASTA for packed in _PACKED]
+    tried = (root / inner / file for root in roots for inner in (GENOMES, ".") for file in spelt)
+    return given or next((path for path in tried if path.is_file()), None)
+
+
+def is_genome_file(word: str) -> bool:
+    """True for a file name, False for an assembly's name.
+
+    >>> is_genome_file("genome.fa.gz"), is_genome_file("GRCh38")
+    (True, False)
+    """
+    return any(word.endswith(f"{suffix}{packed}") for suffix in _FASTA for packed in _PACKED)
 
 
 def cache_folder(options: DataOptions) -> Path:
@@ -76,26 +110,26 @@ def cache_folder(options: DataOptions) -> Path:
     return Path(named).expanduser() if named else Path.home() / ".cache" / "dnabench"
 
 
-def _roots(task: Task, options: DataOptions) -> Iterator[tuple[Path, str]]:
-    if task.source.embedded:
-        yield Path(task.folder), "embedded"
-        return
-    for folder, name in _data_folders(options):
-        if not folder.is_dir():
-            raise RequestError(f"{name} is not a folder: name the folder that holds the data")
-        yield from ((folder / inner, "data folder") for inner in task.source.folders)
-    # The cache is shared by all suites: a file that lies bare in it could be another suite's.
-    named = [inner for inner in task.source.folders if inner != "."] or [task.suite]
-    yield from ((cache_folder(options) / inner, "cache") for inner in named)
-
-
-def _data_folders(options: DataOptions) -> Iterator[tuple[Path, str]]:
+def data_folders(options: DataOptions) -> Iterator[tuple[Path, str]]:
     """Each data folder and how the user named it."""
     if options.data_dir is not None:
         yield options.data_dir.expanduser(), f"--data {options.data_dir}"
     named = os.environ.get(DATA_VARIABLE)
     if named:
         yield Path(named).expanduser(), f"{DATA_VARIABLE}={named}"
+
+
+def _roots(task: Task, options: DataOptions) -> Iterator[tuple[Path, str]]:
+    if task.source.embedded:
+        yield Path(task.folder), "embedded"
+        return
+    for folder, name in data_folders(options):
+        if not folder.is_dir():
+            raise RequestError(f"{name} is not a folder: name the folder that holds the data")
+        yield from ((folder / inner, "data folder") for inner in task.source.folders)
+    # The cache is shared by all suites: a file that lies bare in it could be another suite's.
+    named = [inner for inner in task.source.folders if inner != "."] or [task.suite]
+    yield from ((cache_folder(options) / inner, "cache") for inner in named)
 
 
 def _spellings(facts: FileFacts) -> list[str]:
@@ -120,9 +154,22 @@ def _no_download(task: Task, facts: FileFacts, options: DataOptions) -> str:
     return "nothing is downloaded with --offline" if options.offline else ""
 
 
+def _kept(task: Task, facts: FileFacts, options: DataOptions) -> Found | None:
+    """Files of the hub that were downloaded before: all parts of them, or nothing."""
+    path, cache = facts.hub_path or facts.path, cache_folder(options)
+    files = hub.kept_matches(_repository(task), path, cache) if "*" in path else (path,)
+    kept = [hub.find_kept(_repository(task), file, cache) for file in files or ()]
+    return _joined([one for one in kept if one]) if kept and all(kept) else None
+
+
 def _from_hub(task: Task, facts: FileFacts, options: DataOptions) -> Found:
-    kept = hub.download(_repository(task), facts.hub_path or facts.path, cache_folder(options))
-    return Found(kept.path, kept.origin)
+    path, cache = facts.hub_path or facts.path, cache_folder(options)
+    files = hub.matches(_repository(task), path, cache) if "*" in path else (path,)
+    return _joined([hub.download(_repository(task), file, cache) for file in files])
+
+
+def _joined(kept: list[hub.Kept]) -> Found:
+    return Found(kept[0].path, kept[0].origin, tuple(one.path for one in kept) if len(kept) > 1 else ())
 
 
 def _repository(task: Task) -> hub.Repository:
@@ -131,5 +178,5 @@ def _repository(task: Task) -> hub.Repository:
 
 def _looked(task: Task, options: DataOptions) -> str:
     tried = ", ".join(f"{inner}/" for inner in task.source.folders)
-    places = [f"{name} ({tried})" for _, name in _data_folders(options)]
+    places = [f"{name} ({tried})" for _, name in data_folders(options)]
     return " and ".join([*places, "the cache"])

@@ -67,7 +67,7 @@ class ColumnsModel(_Model):
 
 
 class SourceModel(_Model):
-    kind: Literal["files", "intervals"] = "files"
+    kind: Literal["files", "intervals", "classes"] = "files"
     files: dict[SplitName, FileModel]
     folders: list[RelativePath] = ["."]
     embedded: bool = False

@@ -7,10 +7,12 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+from ..data.state import task_state
 from .render import MISSING, Table
 
 if TYPE_CHECKING:
     from ..data.fetch import Fetched
+    from ..data.sources import DataOptions
     from ..run.store import StoredRecord
     from ..types import Suite, Task
 
@@ -39,8 +41,8 @@ def suite_table(suites: Iterable[Suite], pattern: str = "") -> Table:
     )
 
 
-def task_table(tasks: Iterable[Task], pattern: str = "") -> Table:
-    """Tasks with what they ask, of which species, and how they are scored."""
+def task_table(tasks: Iterable[Task], pattern: str, options: DataOptions) -> Table:
+    """Tasks with what they ask, how they are scored, and whether they can be run here and now."""
     found = [task for task in tasks if matches(task.name, pattern)]
     return _table(
         found,
@@ -51,13 +53,14 @@ def task_table(tasks: Iterable[Task], pattern: str = "") -> Table:
             "inputs": lambda t: t.inputs,
             "target": target_text,
             "bases": lambda t: t.length,
+            "state": lambda t: task_state(t, options),
             "train": lambda t: _rows(t, "train"),
             "test": lambda t: _rows(t, "test"),
             "species": lambda t: t.species,
             "group": lambda t: t.group,
             "title": lambda t: t.title,
         },
-        shown=("task", "metric", "target", "bases", "train", "test", "title"),
+        shown=("task", "state", "metric", "target", "bases", "train", "test", "title"),
     )
 
 

@@ -1,0 +1,1 @@
+"""Genomic Benchmarks: see `suite.yaml` and `README.md` in this folder."""

@@ -1,0 +1,1 @@
+"""GUE+: see `suite.yaml` and `README.md` in this folder."""

@@ -1,0 +1,1 @@
+"""The suite nt_original: suite.yaml and its README."""

@@ -1,0 +1,1 @@
+"""The suite nt_revised: suite.yaml and its README."""

@@ -1,0 +1,86 @@
+"""Splits that are folders with one entry per class, as Genomic Benchmarks lays them out.
+
+    train/negative.csv.gz   places: id, region, start, end, strand (0-based, half-open)
+    train/negative/0.txt …  sequences, one per file
+    train/negative.fa.gz    sequences, FASTA
+
+Classes are told by name, never by the order in which a disk lists them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from dnabench.harness.errors import DataError
+from dnabench.harness.types import Task
+
+from .formats import FASTA_SUFFIXES, Rows, read_table
+from .genome import Window
+from .genomes import Genomes, genomes_of, read_places
+from .intervals import window_of
+from .opening import read_plain, text_of
+from .sources import DataOptions
+
+_PLACE = ("region", "start", "end", "strand")
+_TABLES = (".csv", ".csv.gz")
+_FASTA = (*FASTA_SUFFIXES, *(f"{suffix}.gz" for suffix in FASTA_SUFFIXES))
+
+
+def read_classes(folder: Path, task: Task, options: DataOptions) -> Rows:
+    """The rows of one split, class after class in the order of the task's classes.
+
+    Raises DataError for a class without an entry, and Unavailable where places need a genome that is not here.
+    """
+    entries = {name: _entry(folder, name) for name in task.target.classes}
+    places = any(entry.name.endswith(_TABLES) for entry in entries.values())
+    genomes = genomes_of(task, options) if places else {}
+    parts = [_read(entry, name, task, genomes) for name, entry in entries.items()]
+    shared = set.intersection(*(set(part.columns) for part in parts))
+    columns = {key: [cell for part in parts for cell in part.columns[key]] for key in sorted(shared)}
+    sequences = [s for part in parts for s in part.sequences]
+    return Rows(sequences, [], [label for part in parts for label in part.labels], columns)
+
+
+def place_table(path: Path) -> tuple[list[Window], dict[str, list[str]]]:
+    """The places of one class and all columns of its table."""
+    text = text_of(read_plain(path, path.name), path.name)
+    table, lines = read_table(text, ",", _PLACE, path.name)
+    strands = ["+" if strand.lower() in ("", "nan", ".") else strand for strand in table["strand"]]
+    cells = zip(table["region"], map(_whole, table["start"]), map(_whole, table["end"]), strands, strict=True)
+    return [window_of(path.name, place, line) for place, line in zip(cells, lines, strict=True)], table
+
+
+def _entry(folder: Path, name: str) -> Path:
+    for suffix in (*_TABLES, *_FASTA, ""):
+        path = folder / f"{name}{suffix}"
+        if path.is_file() if suffix else path.is_dir():
+            return path
+    seen = ", ".join(sorted(path.name for path in folder.iterdir())[:6])
+    raise DataError(f"{folder.name}/ has no class {name!r}, only {seen}: is it the task's folder?")
+
+
+def _read(entry: Path, name: str, task: Task, genomes: Genomes) -> Rows:
+    if entry.is_dir():
+        files = sorted(entry.glob("*.txt"), key=lambda path: (len(path.stem), path.stem))
+        return _labelled([text_of(read_plain(f, f.name), f.name).strip() for f in files], name)
+    if entry.name.endswith(_FASTA):
+        records = text_of(read_plain(entry, entry.name), entry.name).lstrip().removeprefix(">").split("\n>")
+        return _labelled(["".join(record.split("\n")[1:]) for record in records], name)
+    windows, table = place_table(entry)
+    own = name if name in genomes else ""
+    bases = read_places(genomes, [own] * len(windows), windows, f"{entry.parent.name}/{entry.name}", False)
+    return Rows(bases, [], [name] * len(bases), {"chromosome": table["region"]})
+
+
+def _labelled(sequences: Sequence[str], name: str) -> Rows:
+    return Rows(list(sequences), [], [name] * len(sequences), {})
+
+
+def _whole(word: str) -> str:
+    """A whole number that pandas wrote as a decimal.
+
+    >>> _whole("12.0"), _whole("12"), _whole("x")
+    ('12', '12', 'x')
+    """
+    return word.removesuffix(".0")
