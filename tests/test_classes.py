@@ -3,6 +3,7 @@
 import gzip
 import os
 import shutil
+from itertools import cycle, islice
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ def windows_of(name: str) -> list[Window]:
     strand, shift = ("-", 500) if name == "negative" else ("+", 0)
     return [
         Window(c, 1000 * i + shift, 1000 * i + shift + 200 + i, strand)
-        for i, c in zip(range(50), [*lengths] * 9, strict=False)
+        for i, c in enumerate(islice(cycle(lengths), 50))
     ]
 
 

@@ -58,7 +58,8 @@ def read_windows(genome: Path, windows: Sequence[Window], table: str = "") -> li
     with _opened(genome) as fasta:
         wanted = _by_chromosome(fasta, windows, (genome.name, table))
         dense = sum(w.end - w.start for w in windows) * _DENSE > sum(e.rlen for e in fasta.index.values())
-        source = _packed(fasta, genome) if dense else None
+        # pyfaidx 0.9.2 cannot read to where a gzip block of full size ends: such files are always packed.
+        source = _packed(fasta, genome) if dense or fasta._bgzf else None
         for name, numbered in wanted.items():
             for (i, window), bases in zip(numbered, _fetched(fasta, source, name, numbered), strict=True):
                 found[i] = bases if window.strand == "+" else reverse_complement(bases)
