@@ -92,17 +92,13 @@ def task_rows(task: str, chromosomes: Sequence[Chromosome], genome: Path) -> lis
 
 
 def write_genome(chromosomes: Iterable[Chromosome], path: Path) -> None:
-    """Block-gzipped FASTA, 80 bases a line, with `.fai` and `.gzi` beside it."""
+    """Block-gzipped FASTA, 80 bases a line."""
     from Bio.bgzf import BgzfWriter
-    from pyfaidx import Faidx
 
-    for old in (path, Path(f"{path}.fai"), Path(f"{path}.gzi")):
-        old.unlink(missing_ok=True)
     with BgzfWriter(str(path), "wb", compresslevel=9) as file:  # type: ignore[no-untyped-call]  # Biopython has no types
         for chromosome in chromosomes:
             lines = [chromosome.sequence[i : i + 80] for i in range(0, len(chromosome.sequence), 80)]
             file.write("\n".join([f">{chromosome.name}", *lines, ""]).encode())
-    Faidx(str(path)).close()
 
 
 def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -58,7 +58,8 @@ def fetch_checkpoint(
             raise
         return _kept_or(asked, weights, problem)
     wanted = [*_wanted(asked, files, weights), *(file for file in files if code and file.endswith(".py"))]
-    folder = [_get(asked, commit, file) for file in wanted][0].parent
+    here = [_get(asked, commit, file) for file in wanted]
+    folder = here[0].parent
     for shard in _shards(folder, wanted):
         _get(asked, commit, shard)
     return Checkpoint(folder, name, commit)
@@ -82,7 +83,7 @@ def _listed(asked: Repository) -> tuple[str, list[str]]:
 
     def ask() -> tuple[str, list[str]]:
         api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
-        info = api.repo_info(asked.name, revision=asked.revision, repo_type="model", timeout=_SECONDS)
+        info = api.model_info(asked.name, revision=asked.revision, timeout=_SECONDS)
         return str(info.sha), [one.rfilename for one in info.siblings or []]
 
     commit, files = in_one_sentence(ask, asked, "")

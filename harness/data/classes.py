@@ -2,7 +2,7 @@
 
     train/negative.csv.gz   places: id, region, start, end, strand (0-based, half-open)
     train/negative/0.txt …  sequences, one per file
-    train/negative.fa.gz    sequences, FASTA
+    train/negative.fa.gz    sequences, FASTA; .txt too
 
 Classes are told by name, never by the order in which a disk lists them.
 """
@@ -21,21 +21,26 @@ from .genomes import Genomes, genomes_of, read_places
 from .intervals import window_of
 from .opening import read_plain, text_of
 from .sources import DataOptions
+from .suite_schema import relative_path
 
 _PLACE = ("region", "start", "end", "strand")
 _TABLES = (".csv", ".csv.gz")
 _FASTA = (*FASTA_SUFFIXES, *(f"{suffix}.gz" for suffix in FASTA_SUFFIXES))
 
 
-def read_classes(folder: Path, task: Task, options: DataOptions) -> Rows:
+def read_classes(folder: Path, split: str, task: Task, options: DataOptions) -> Rows:
     """The rows of one split, class after class in the order of the task's classes.
 
+    `source.options.entries` names the entry of each class where it is not called as the class is, by split
+    where splits lie in one folder; `file.fa#word` stands for the records whose names start with the word.
     Raises DataError for a class without an entry, and Unavailable where places need a genome that is not here.
     """
-    entries = {name: _entry(folder, name) for name in task.target.classes}
-    places = any(entry.name.endswith(_TABLES) for entry in entries.values())
+    named = task.source.options.get("entries") or {}
+    named = named.get(split, named)
+    entries = {name: _entry(folder, str(named.get(name, name))) for name in task.target.classes}
+    places = any(entry.name.endswith(_TABLES) for entry, _ in entries.values())
     genomes = genomes_of(task, options) if places else {}
-    parts = [_read(entry, name, task, genomes) for name, entry in entries.items()]
+    parts = [_read(entry, name, word, genomes) for name, (entry, word) in entries.items()]
     shared = set.intersection(*(set(part.columns) for part in parts))
     columns = {key: [cell for part in parts for cell in part.columns[key]] for key in sorted(shared)}
     sequences = [s for part in parts for s in part.sequences]
@@ -51,26 +56,37 @@ def place_table(path: Path) -> tuple[list[Window], dict[str, list[str]]]:
     return [window_of(path.name, place, line) for place, line in zip(cells, lines, strict=True)], table
 
 
-def _entry(folder: Path, name: str) -> Path:
-    for suffix in (*_TABLES, *_FASTA, ""):
-        path = folder / f"{name}{suffix}"
-        if path.is_file() if suffix else path.is_dir():
-            return path
+def _entry(folder: Path, named: str) -> tuple[Path, str]:
+    name, _, word = named.partition("#")
+    for suffix in (*_TABLES, *_FASTA, ".gz", ""):
+        path = folder / f"{relative_path(name)}{suffix}"
+        if path.is_file() or (path.is_dir() and not suffix):
+            return path, word
     seen = ", ".join(sorted(path.name for path in folder.iterdir())[:6])
     raise DataError(f"{folder.name}/ has no class {name!r}, only {seen}: is it the task's folder?")
 
 
-def _read(entry: Path, name: str, task: Task, genomes: Genomes) -> Rows:
+def _read(entry: Path, name: str, word: str, genomes: Genomes) -> Rows:
     if entry.is_dir():
         files = sorted(entry.glob("*.txt"), key=lambda path: (len(path.stem), path.stem))
         return _labelled([text_of(read_plain(f, f.name), f.name).strip() for f in files], name)
-    if entry.name.endswith(_FASTA):
-        records = text_of(read_plain(entry, entry.name), entry.name).lstrip().removeprefix(">").split("\n>")
-        return _labelled(["".join(record.split("\n")[1:]) for record in records], name)
+    if not entry.name.endswith(_TABLES):
+        text = text_of(read_plain(entry, entry.name), entry.name).strip().removeprefix(">")
+        return _labelled([_bases(record) for record in text.split("\n>") if record.startswith(word)], name)
     windows, table = place_table(entry)
     own = name if name in genomes else ""
     bases = read_places(genomes, [own] * len(windows), windows, f"{entry.parent.name}/{entry.name}", False)
     return Rows(bases, [], [name] * len(bases), {"chromosome": table["region"]})
+
+
+def _bases(record: str) -> str:
+    """The sequence of a FASTA record; some files have it behind the `>`, without a header.
+
+    >>> _bases("one\\nAC\\nGT"), _bases("ACGT")
+    ('ACGT', 'ACGT')
+    """
+    header, _, body = record.partition("\n")
+    return body.replace("\n", "").strip() or header.strip()
 
 
 def _labelled(sequences: Sequence[str], name: str) -> Rows:

@@ -43,6 +43,8 @@ class Columns:
 
     sequences: tuple[str, ...] = ("sequence",)
     label: str = "label"
+    header: tuple[str, ...] = ()
+    """Names of the columns of a file whose first line is a row already."""
 
 
 def read_rows(path: Path, columns: Columns, name: str) -> Rows:
@@ -63,6 +65,8 @@ def parse_rows(data: bytes, columns: Columns, name: str) -> Rows:
     if suffix in FASTA_SUFFIXES or text.startswith(">"):
         return _fasta_rows(text, columns, name)
     delimiter = {".csv": ",", ".tsv": "\t", ".bed": "\t"}.get(suffix) or _likely_delimiter(text)
+    if columns.header:
+        return _nameless_rows(text, delimiter, columns, name)
     table, lines = read_table(text, delimiter, (*columns.sequences, columns.label), name)
     return _pick(table, lines, columns, name)
 
@@ -94,11 +98,12 @@ def only(rows: Rows, where: Mapping[str, str], name: str) -> Rows:
         if not chosen:
             seen = ", ".join(sorted(set(rows.columns[column]))[:8])
             raise DataError(f"{name} has no row with {word!r} in the column {column!r}, only {seen}")
-        rows = _taken(rows, chosen)
+        rows = taken(rows, chosen)
     return rows
 
 
-def _taken(rows: Rows, at: Sequence[int]) -> Rows:
+def taken(rows: Rows, at: Sequence[int]) -> Rows:
+    """The rows at these places, in that order."""
     columns = {key: [cells[i] for i in at] for key, cells in rows.columns.items()}
     seconds = [rows.seconds[i] for i in at] if rows.seconds else []
     lines = [rows.lines[i] for i in at] if len(rows.lines) else ()
@@ -197,6 +202,15 @@ def _pick(table: dict[str, list[str]], lines: Sequence[int], columns: Columns, n
     rest = {key: cells for key, cells in table.items() if key not in (*columns.sequences, columns.label)}
     seconds = table[columns.sequences[1]] if len(columns.sequences) > 1 else []
     return Rows(table[columns.sequences[0]], seconds, table[columns.label], rest, lines=lines)
+
+
+def _nameless_rows(text: str, delimiter: str, columns: Columns, name: str) -> Rows:
+    """Rows of a file without a line of names, its cells freed of the blanks that pad them."""
+    cells, lines = _cells(text, delimiter, name)
+    if set(map(len, cells)) - {len(columns.header)}:
+        _refuse_ragged(cells, lines, len(columns.header), name)
+    stripped = [[cell.strip() for cell in column] for column in zip(*cells, strict=True)]
+    return _pick(dict(zip(columns.header, stripped, strict=False)), lines, columns, name)
 
 
 def _likely_delimiter(text: str) -> str:

@@ -6,11 +6,11 @@ from dnabench.harness.errors import DataError, RequestError
 from dnabench.harness.types import FileFacts, Split, SplitFacts, Splits, Task
 
 from .cuts import by_column, by_fold, draw_dev, limit_splits
-from .formats import Columns, Rows, joined, only, parse_rows
+from .formats import Rows
 from .identity import Seen, identify
 from .opening import read_plain
 from .rows import Checked, check_rows, class_counts
-from .sources import DataOptions, Found, locate
+from .sources import MADE, DataOptions, Found, locate
 
 __all__ = ["DataOptions", "load_splits", "read_file"]
 
@@ -29,7 +29,7 @@ def load_splits(task: Task, options: DataOptions | None = None) -> Splits:
         splits = _fixed(task, options)
     else:
         known = task.source.files["all"]
-        seen = read_file(task, "all", known, locate(task, known, options), options)
+        seen = read_file(task, "all", known, _found(task, known, options), options)
         facts = identify(seen, known)
         splits = by_column(task, seen, facts) if task.split_rule.kind == "column" else by_fold(task, seen, facts)
     for split in (splits.train, splits.test):
@@ -40,21 +40,40 @@ def load_splits(task: Task, options: DataOptions | None = None) -> Splits:
 def read_file(task: Task, split: str, known: FileFacts, found: Found, options: DataOptions) -> Seen:
     """One of a task's files, read and checked row by row but not yet identified."""
     file = Path(known.path).name if task.source.embedded else known.path
-    data = b"" if found.path.is_dir() else read_plain(found.path, file)
+    data = read_plain(found.path, file) if found.path.is_file() and task.source.kind != "matlab" else b""
     rule, depends = task.split_rule, task.dependence
     named = {column for column in (rule.column, rule.groups, depends.groups) if column}
-    rows = _rows(task, found, file, data, options)
+    rows = _rows(task, split, (found, file, data), options)
     checked = check_rows(rows, task.target, split, file, named)
     advice = f"replace it, or remove it and run `dnabench fetch {task.suite}`"
     if task.source.embedded:
         advice = "restore it, or correct what the suite file says of it"
     # A checksum of one file proves the rows only where the file holds exactly them.
-    complete = task.source.kind == "files" and not found.parts and "where" not in task.source.options
+    complete = task.source.kind == "files" and not found.parts and not task.source.options.keys() & {"where", "join"}
     return Seen(file, found.origin, data, checked, advice, complete=complete)
 
 
-def _rows(task: Task, found: Found, file: str, data: bytes, options: DataOptions) -> Rows:
-    """The rows of a file, a folder of classes or a table of places, as the task's source says."""
+def _found(task: Task, known: FileFacts, options: DataOptions) -> Found:
+    """Where a split's rows come from; those made of genomes have no file of their own."""
+    return Found(Path(known.path), "genomes") if task.source.kind in MADE else locate(task, known, options)
+
+
+def _rows(task: Task, split: str, seen: tuple[Found, str, bytes], options: DataOptions) -> Rows:
+    """The rows of a file, a folder of classes, a table of places or a genome, as the task's source says."""
+    found, file, data = seen
+    if task.source.kind == "windows":
+        from .draws import read_draws
+
+        return read_draws(task, split, options)
+    if task.source.kind == "peaks":
+        from .peaks import read_peaks
+
+        return read_peaks(task, split, options)
+    if task.source.kind == "matlab":
+        from .matlab import read_matlab
+
+        asked = task.source.options
+        return read_matlab(found.path, asked["labels"], asked.get("forward_only", False))
     if task.source.kind == "intervals":
         from .genomes import genomes_of
         from .intervals import read_intervals
@@ -63,20 +82,17 @@ def _rows(task: Task, found: Found, file: str, data: bytes, options: DataOptions
     if found.path.is_dir():
         from .classes import read_classes
 
-        return read_classes(found.path, task, options)
+        return read_classes(found.path, split, task, options)
+    from .shaping import read_table_rows
+
     # The name on this disk tells the format; the official name is what errors say.
-    columns = Columns(task.source.sequence_columns, task.source.label_column)
-    parts = [parse_rows(data, columns, file)]
-    parts += [parse_rows(read_plain(path, path.name), columns, path.name) for path in found.parts[1:]]
-    rows = joined(parts)
-    where = task.source.options.get("where")
-    return only(rows, where, file) if where else rows
+    return read_table_rows(task, found, data, file, options)
 
 
 def _fixed(task: Task, options: DataOptions) -> Splits:
     files = {name: task.source.files[name] for name in ("train", "dev", "test") if name in task.source.files}
     # All are found before the first is read: a missing file is said at once.
-    found = {name: locate(task, known, options) for name, known in files.items()}
+    found = {name: _found(task, known, options) for name, known in files.items()}
     parts: dict[str, Checked] = {}
     facts: dict[str, SplitFacts] = {}
     for name, known in files.items():

@@ -39,8 +39,8 @@ class Packed:
         return [letters[a:b] for a, b in zip(starts, ends, strict=True)]
 
 
-def packed(chromosomes: Iterable[tuple[str, str]], folder: Path) -> Packed:
-    """The packed form kept in `folder`, made from (name, bases) pairs where it is not there yet.
+def packed(chromosomes: Iterable[tuple[str, bytes]], folder: Path) -> Packed:
+    """The packed form kept in `folder`, made from (name, piece of its bases) pairs where it is not there yet.
 
     `chromosomes` is read only to make it. A half-written file never counts as one.
     """
@@ -59,7 +59,7 @@ def packed(chromosomes: Iterable[tuple[str, str]], folder: Path) -> Packed:
         return _mapped(file, json.loads(table.read_text(encoding="utf-8")))
 
 
-def _make(chromosomes: Iterable[tuple[str, str]], data: Path, table: Path) -> None:
+def _make(chromosomes: Iterable[tuple[str, bytes]], data: Path, table: Path) -> None:
     with tempfile.TemporaryDirectory(dir=data.parent) as scratch:
         with Path(scratch, "bases").open("wb") as file:
             lengths = _written(chromosomes, file)
@@ -68,22 +68,25 @@ def _make(chromosomes: Iterable[tuple[str, str]], data: Path, table: Path) -> No
         os.replace(Path(scratch, "table"), table)
 
 
-def _temporary(chromosomes: Iterable[tuple[str, str]]) -> Packed:
+def _temporary(chromosomes: Iterable[tuple[str, bytes]]) -> Packed:
     with tempfile.TemporaryFile() as file:
         lengths = _written(chromosomes, file)
         file.flush()
         return _mapped(file, lengths)
 
 
-def _written(chromosomes: Iterable[tuple[str, str]], file: IO[bytes]) -> dict[str, int]:
-    lengths = {}
+def _written(chromosomes: Iterable[tuple[str, bytes]], file: IO[bytes]) -> dict[str, int]:
+    lengths: dict[str, int] = {}
     for name, bases in chromosomes:
-        file.write(bases.encode("latin-1"))
-        lengths[name] = len(bases)
+        file.write(bases)
+        lengths[name] = lengths.get(name, 0) + len(bases)
     return lengths
 
 
 def _mapped(file: IO[bytes], lengths: dict[str, Any]) -> Packed:
     ends = np.cumsum(list(lengths.values())).tolist()
     starts = dict(zip(lengths, [0, *ends], strict=False))
+    # An empty file cannot be mapped: a genome without bases is one byte that no window reads.
+    if not ends or not ends[-1]:
+        return Packed(mmap.mmap(-1, 1), starts, lengths)
     return Packed(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), starts, lengths)

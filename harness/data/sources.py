@@ -12,6 +12,8 @@ from . import hub
 
 DATA_VARIABLE = "DNABENCH_DATA"
 CACHE_VARIABLE = "DNABENCH_CACHE"
+MADE = ("windows", "peaks")
+"""Kinds of source whose rows are made of genomes: their `files` name splits, not files."""
 GENOMES = "genomes"
 """The folder of genomes inside a data folder."""
 _FASTA = (".fa", ".fasta", ".fna")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterator
+from typing import Any, Literal
 
 from dnabench.harness.types import FileFacts, Task
 
-from .sources import DataOptions, find_assembly, find_local, is_genome_file
+from .sources import MADE, DataOptions, find_assembly, find_local, is_genome_file
 
 State = Literal["ready", "needs download", "needs genome", "unavailable"]
 
@@ -16,20 +17,33 @@ def task_state(task: Task, options: DataOptions) -> State:
 
     `unavailable`: the suite knows no place to download its files from: bring them by hand (`--data DIR`).
     """
-    rule = task.split_rule.kind
-    wanted = [facts for name, facts in task.source.files.items() if rule == "fixed" or name == "all"]
-    found = [find_local(task, facts, options) for facts in wanted]
+    found = [find_local(task, facts, options) for facts in _files(task)]
     if not all(found):
         return "needs download" if task.source.hub_repo else "unavailable"
-    places = task.source.kind == "intervals" or any(one and one.path.is_dir() for one in found)
+    places = task.source.kind in ("intervals", *MADE) or any(one and one.path.is_dir() for one in found)
     genomes = _genomes(task) if places else []
     return "ready" if all(_here(task, word, options) for word in genomes) else "needs genome"
 
 
+def _files(task: Task) -> list[FileFacts]:
+    """The files that rows are read from; those of a genome are looked for by themselves."""
+    if task.source.kind in MADE:
+        return [FileFacts(path) for path in task.source.options.get("peaks", {}).values()]
+    whole = task.split_rule.kind == "fixed"
+    return [facts for name, facts in task.source.files.items() if whole or name == "all"]
+
+
 def _genomes(task: Task) -> list[str]:
     options = task.source.options
-    named = list(options["genomes"].values()) if "genomes" in options else [options.get("genome", [])]
-    return [word for words in named for word in ([words] if isinstance(words, str) else words)]
+    return list(_words(options["genomes"] if "genomes" in options else options.get("genome", [])))
+
+
+def _words(named: str | list[str] | dict[str, Any]) -> Iterator[str]:
+    if isinstance(named, str):
+        yield named
+        return
+    for one in named.values() if isinstance(named, dict) else named:
+        yield from _words(one)
 
 
 def _here(task: Task, word: str, options: DataOptions) -> bool:

@@ -92,7 +92,7 @@ def _source(model: SourceModel) -> Source:
         sequence_columns=tuple(model.columns.sequence),
         label_column=model.columns.label,
         embedded=model.embedded,
-        options=model.options,
+        options=model.options.model_dump(exclude_unset=True),
     )
 
 

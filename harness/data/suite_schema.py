@@ -66,14 +66,66 @@ class ColumnsModel(_Model):
     label: str = "label"
 
 
+class JoinModel(_Model):
+    file: RelativePath
+    column: str
+
+
+class ColumnModel(_Model):
+    of: str
+    until: str | None = None
+    bases: Annotated[int, Field(ge=1)] | None = None
+
+
+class DrawModel(_Model):
+    length: Annotated[int, Field(ge=1)]
+    rows: dict[SplitName, Annotated[int, Field(ge=1)]]
+    seed: int = 0
+    most_n: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    blocks: Annotated[int, Field(ge=0)] = 0
+    chromosomes: dict[SplitName, list[str]] | None = None
+
+
+class BinsModel(_Model):
+    size: Annotated[int, Field(ge=1)]
+    window: Annotated[int, Field(ge=1)]
+    chromosomes: dict[SplitName, list[str]]
+    share: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    group: Annotated[int, Field(ge=1)] = 1_000_000
+
+
+Genome = str | list[str]
+
+
+class OptionsModel(_Model):
+    """What only some kinds of source have; `data/` says what each does."""
+
+    genome: Genome | None = None
+    genomes: dict[str, Genome | dict[SplitName, Genome]] | None = None
+    genome_sha256: _hex(64) | None = None  # type: ignore[valid-type]
+    flank: Annotated[int, Field(ge=0)] | None = None
+    edges: Literal["refuse", "pad"] | None = None
+    header: list[str] | None = None
+    where: dict[str, str] | None = None
+    without_label: Literal["refuse", "drop"] | None = None
+    join: JoinModel | None = None
+    columns: dict[str, ColumnModel] | None = None
+    entries: dict[str, str | dict[str, str]] | None = None
+    draw: DrawModel | None = None
+    peaks: dict[str, RelativePath] | None = None
+    bins: BinsModel | None = None
+    labels: Annotated[list[int], Field(min_length=3, max_length=3)] | None = None
+    forward_only: bool | None = None
+
+
 class SourceModel(_Model):
-    kind: Literal["files", "intervals", "classes"] = "files"
+    kind: Literal["files", "intervals", "classes", "windows", "peaks", "matlab"] = "files"
     files: dict[SplitName, FileModel]
     folders: list[RelativePath] = ["."]
     embedded: bool = False
     hub: HubModel | None = None
     columns: ColumnsModel = ColumnsModel()
-    options: dict[str, Any] = {}
+    options: OptionsModel = OptionsModel()
 
 
 class SplitModel(_Model):
@@ -134,6 +186,10 @@ _INNER: dict[str, type[_Model]] = {
     "source": SourceModel,
     "hub": HubModel,
     "columns": ColumnsModel,
+    "options": OptionsModel,
+    "join": JoinModel,
+    "draw": DrawModel,
+    "bins": BinsModel,
     "split": SplitModel,
     "dependence": DependenceModel,
     "train": FileModel,

@@ -1,0 +1,1 @@
+"""Chromatin profiles: see `suite.yaml` and `README.md` in this folder."""

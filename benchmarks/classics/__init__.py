@@ -1,0 +1,1 @@
+"""Small classical sets: see `suite.yaml` and `README.md` in this folder."""

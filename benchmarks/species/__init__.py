@@ -1,0 +1,1 @@
+"""Species classification: see `suite.yaml` and `README.md` in this folder."""

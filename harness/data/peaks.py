@@ -1,0 +1,114 @@
+"""Chromatin profiles from peaks: bins of a genome labelled with every track whose peaks cover them (DeepSEA).
+
+    genome: [20.fa.gz, X.fa.gz]
+    peaks: {HepG2.CTCF: HepG2/…CTCF….narrowPeak.gz, …}   one file per label, in the order of the task's classes
+    bins: {size: 200, window: 1000, share: 0.5, group: 1000000,
+           chromosomes: {train: ["20"], test: ["X"]}}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dnabench.harness.errors import DataError, TaskFileError
+from dnabench.harness.types import FileFacts, Task
+
+from .formats import Rows
+from .genome import Window, chromosome_lengths, find_chromosome
+from .genomes import genomes_of, read_places
+from .opening import read_plain, text_of
+from .sources import DataOptions, locate
+
+_NOTHING = np.empty((0, 2), np.int64)
+Intervals = Mapping[str, NDArray[np.int64]]
+"""Chromosome, without `chr`, → (peaks, 2) first and last base, sorted, half-open."""
+
+
+@dataclass(frozen=True)
+class Bins:
+    """How a genome is cut, as `source.options.bins` says."""
+
+    size: int
+    window: int
+    chromosomes: Mapping[str, Sequence[str]]
+    share: float = 0.5
+    """A bin has a label where peaks cover more than this share of it."""
+    group: int = 1_000_000
+    """Bins that lie within this many bases are drawn together."""
+
+
+def read_peaks(task: Task, split: str, options: DataOptions) -> Rows:
+    """The bins of a split's chromosomes that have at least one label, each in the middle of its window.
+
+    Windows that leave the chromosome are filled with N; bins behind its end (a file that holds a part of it) are
+    left out. Raises DataError for a line that is no peak, TaskFileError for a label without a file, Unavailable
+    for missing files.
+    """
+    bins, files = _bins(task)
+    genomes = genomes_of(task, options)
+    lengths = {name: n for path in genomes[""] for name, n in chromosome_lengths(path).items()}
+    tracks = [_read_track(task, files[name], options) for name in task.target.classes]
+    chromosomes = bins.chromosomes.get(split, ())
+    starts, labels, names = [], [], []
+    for chromosome in chromosomes:
+        end = lengths.get(find_chromosome(chromosome, lengths) or "", 0)
+        edges = np.arange(end // bins.size + 1) * bins.size
+        covered = np.stack([_covered(track.get(chromosome, _NOTHING), edges, bins.share) for track in tracks])
+        kept = np.flatnonzero(covered.any(axis=0))
+        starts += (kept * bins.size).tolist()
+        labels += ["".join(map(str, row)) for row in covered[:, kept].T.astype(int).tolist()]
+        names += [chromosome] * len(kept)
+    sides = (bins.window - bins.size) // 2
+    windows = [Window(n, s - sides, s - sides + bins.window) for n, s in zip(names, starts, strict=True)]
+    sequences = read_places(genomes, [""] * len(windows), windows, f"{split} bins", True)
+    blocks = [f"{n}:{s // bins.group}" for n, s in zip(names, starts, strict=True)]
+    return Rows(sequences, [], labels, {"chromosome": names, "block": blocks})
+
+
+def _bins(task: Task) -> tuple[Bins, Mapping[str, str]]:
+    given, files = task.source.options.get("bins"), task.source.options.get("peaks")
+    if not isinstance(given, Mapping) or not isinstance(files, Mapping):
+        raise TaskFileError(f"{task.name}: `source.options` must say `bins` and `peaks`")
+    missing = [name for name in task.target.classes if name not in files]
+    if missing:
+        raise TaskFileError(f"{task.name}: `source.options.peaks` has no file for the label {missing[0]!r}")
+    return Bins(**given), files
+
+
+def _read_track(task: Task, file: str, options: DataOptions) -> Intervals:
+    """A narrowPeak or bed file, as it is: overlapping peaks count once."""
+    text = text_of(read_plain(locate(task, FileFacts(file), options).path, file), file)
+    found: dict[str, list[tuple[int, int]]] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        cells = line.split("\t")
+        if line.startswith(("#", "track", "browser")) or not line.strip():
+            continue
+        if len(cells) < 3 or not cells[1].isdigit() or not cells[2].isdigit():
+            raise DataError(f"{file}, line {number}: not a peak: chromosome, start and end, separated by tabs")
+        found.setdefault(cells[0].removeprefix("chr"), []).append((int(cells[1]), int(cells[2])))
+    return {name: np.array(sorted(peaks), np.int64) for name, peaks in found.items()}
+
+
+def _covered(peaks: NDArray[np.int64], edges: NDArray[np.int64], share: float) -> NDArray[np.bool_]:
+    """Whether peaks cover more than the share of each bin between two edges; overlapping peaks count once.
+
+    >>> _covered(np.array([[2, 9], [8, 9], [18, 31]]), np.array([0, 10, 20, 30, 40]), 0.5).tolist()
+    [True, False, True, False]
+    """
+    if not len(peaks):
+        return np.zeros(len(edges) - 1, bool)
+    # Each peak begins where the ones before it have ended: then no base is counted twice.
+    reached = np.maximum.accumulate(peaks[:, 1])
+    starts = np.maximum(peaks[:, 0], np.concatenate([[0], reached[:-1]]))
+    lengths = np.maximum(reached - starts, 0)
+    before = np.concatenate([[0], np.cumsum(lengths)])
+    at = np.searchsorted(starts, edges, side="right")
+    last = np.maximum(at - 1, 0)
+    inside = np.minimum(edges - starts[last], lengths[last])
+    upto = np.where(at > 0, before[last] + inside, 0)
+    covered: NDArray[np.bool_] = np.diff(upto) > share * np.diff(edges)
+    return covered
