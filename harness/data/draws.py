@@ -1,9 +1,9 @@
 """Windows drawn from genomes by a seed: the same genomes give the same windows on every machine and version.
 
-    genomes: {human: GRCh38, worm: ce2chrX.fa.gz}        one class per genome; {train: A, test: B} for one per split
-    draw: {length: 1024, rows: {train: 2000, dev: 200, test: 1000}, seed: 1, most_n: 0.0,
-           blocks: 500000}                               blocks of chromosomes are dealt to train, dev and test 8:1:1
-           chromosomes: {test: ["1", "3"], dev: ["5"]}   or whole chromosomes are named; the rest is train
+genomes: {human: GRCh38, worm: ce2chrX.fa.gz}        one class per genome; {train: A, test: B} for one per split
+draw: {length: 1024, rows: {train: 2000, dev: 200, test: 1000}, seed: 1, most_n: 0.0,
+       blocks: 500000}                               blocks of chromosomes are dealt to train, dev and test 8:1:1
+       chromosomes: {test: ["1", "3"], dev: ["5"]}   or whole chromosomes are named; the rest is train
 """
 
 from __future__ import annotations

@@ -30,12 +30,11 @@ def read_matlab(path: Path, labels: Sequence[int], forward_only: bool) -> Rows:
     without h5py where the file is HDF5.
     """
     inputs, targets = _arrays(path)
-    count = labels[2]
-    inputs = _oriented(inputs, 4, path)
-    targets = targets if targets.shape[1] == count else targets.T
-    rows = len(inputs)
-    if targets.shape != (rows, count):
-        raise DataError(f"{path.name}: labels of shape {targets.shape} for {rows:,} rows and {count} labels")
+    targets = targets if targets.ndim == 2 and targets.shape[1] == labels[2] else targets.T
+    rows = targets.shape[0]
+    if targets.shape != (rows, labels[2]):
+        raise DataError(f"{path.name}: labels of shape {targets.shape}; expected {labels[2]} for each row")
+    inputs = _oriented(inputs, rows, path)
     kept = slice(0, rows // 2 if forward_only else rows)
     chosen = targets[kept, labels[0] : labels[1]]
     words = ["".join(map(str, row)) for row in chosen.astype(np.uint8).tolist()]
@@ -45,7 +44,7 @@ def read_matlab(path: Path, labels: Sequence[int], forward_only: bool) -> Rows:
 def _arrays(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
     """The two arrays of a file, whatever its version."""
     with path.open("rb") as file:
-        modern = file.read(512 + 4)[512:].startswith(_HDF5) or file.seek(0) == 0 and file.read(4) == _HDF5
+        modern = file.read(512 + 4)[512:].startswith(_HDF5) or (file.seek(0) == 0 and file.read(4) == _HDF5)
     found = _hdf5(path) if modern else _older(path)
     inputs = [array for name, array in found.items() if name.endswith("xdata")]
     targets = [array for name, array in found.items() if name.endswith("data") and not name.endswith("xdata")]
@@ -77,13 +76,11 @@ def _older(path: Path) -> dict[str, NDArray[Any]]:
     return {name: np.asarray(item) for name, item in found.items() if name.endswith("data")}
 
 
-def _oriented(inputs: NDArray[Any], channels: int, path: Path) -> NDArray[Any]:
-    """(rows, length, 4) whatever the order of the axes: channels are 4, rows are the axis that is left."""
-    if inputs.ndim != 3 or channels not in inputs.shape:
-        raise DataError(f"{path.name}: sequences of shape {inputs.shape}; expected rows, 4 channels and positions")
-    if inputs.shape[1] == channels:
-        return inputs.transpose(0, 2, 1)
-    return inputs.transpose(2, 0, 1) if inputs.shape[1] != channels and inputs.shape[0] != channels else inputs.T
+def _oriented(inputs: NDArray[Any], rows: int, path: Path) -> NDArray[Any]:
+    """(rows, length, 4): the channels stand in the middle, the rows first or, with the axes reversed, last."""
+    if inputs.ndim == 3 and inputs.shape[1] == len(CHANNELS) and rows in (inputs.shape[0], inputs.shape[2]):
+        return inputs.transpose(0, 2, 1) if inputs.shape[0] == rows else inputs.transpose(2, 0, 1)
+    raise DataError(f"{path.name}: sequences of shape {inputs.shape} for {rows:,} rows of labels and 4 channels")
 
 
 def _sequences(inputs: NDArray[Any]) -> list[str]:

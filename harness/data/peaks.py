@@ -1,9 +1,9 @@
 """Chromatin profiles from peaks: bins of a genome labelled with every track whose peaks cover them (DeepSEA).
 
-    genome: [20.fa.gz, X.fa.gz]
-    peaks: {HepG2.CTCF: HepG2/…CTCF….narrowPeak.gz, …}   one file per label, in the order of the task's classes
-    bins: {size: 200, window: 1000, share: 0.5, group: 1000000,
-           chromosomes: {train: ["20"], test: ["X"]}}
+genome: [20.fa.gz, X.fa.gz]
+peaks: {HepG2.CTCF: HepG2/…CTCF….narrowPeak.gz, …}   one file per label, in the order of the task's classes
+bins: {size: 200, window: 1000, share: 0.5, group: 1000000,
+       chromosomes: {train: ["20"], test: ["X"]}}
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """What a task's `source.options` do to a table: sequences from another file, columns made of others, chosen rows.
 
-    header: [label, id, sequence]                    names for the columns of a file without a first line of names
-    where: {task: H3}                                only the rows that hold these words
-    without_label: drop                              rows without a label are left out instead of refused
-    join: {file: library.fasta, column: label}       sequences by their names in a FASTA file
-    columns: {chromosome: {of: label, until: "-"},   the part of a column before a mark
-              guide: {of: sequence, bases: 20}}      the first bases of the sequence
+header: [label, id, sequence]                    names for the columns of a file without a first line of names
+where: {task: H3}                                only the rows that hold these words
+without_label: drop                              rows without a label are left out instead of refused
+join: {file: library.fasta, column: label}       sequences by their names in a FASTA file
+columns: {chromosome: {of: label, until: "-"},   the part of a column before a mark
+          guide: {of: sequence, bases: 20}}      the first bases of the sequence
 """
 
 from __future__ import annotations
@@ -73,7 +73,9 @@ def _made(rows: Rows, wanted: Mapping[str, Mapping[str, Any]], file: str) -> dic
         source = rule["of"]
         cells = rows.sequences if source == "sequence" else rows.columns.get(source)
         if cells is None:
-            raise DataError(f"{file} has no column {source!r} to make {name!r} of.{nearest(source, list(rows.columns))}")
-        bases, mark = rule.get("bases"), rule.get("until")
+            raise DataError(
+                f"{file} has no column {source!r} to make {name!r} of.{nearest(source, list(rows.columns))}"
+            )
+        bases, mark = rule.get("bases"), str(rule.get("until") or "\0")
         made[name] = [cell[:bases].upper() for cell in cells] if bases else [cell.partition(mark)[0] for cell in cells]
     return made
