@@ -78,6 +78,22 @@ def contradictory_rows(*splits: Split, both_strands: bool = True) -> int:
     return sum(row in doubtful for row in rows) if doubtful else 0
 
 
+def contradictory_sequences(split: Split) -> dict[str, int]:
+    """Within one split: distinct sequences that stand with several labels, and their rows; strands told apart.
+
+    >>> from dnabench.harness.types import Target
+    >>> labels = np.array([0, 1, 1, 0])
+    >>> contradictory_sequences(Split("train", Inputs(["AC", "AC", "AC", "GG"]), labels, Target("class", ("0", "1"))))
+    {'sequences': 1, 'rows': 3}
+    """
+    labels: dict[str, set[str]] = {}
+    rows = _words(split.inputs)
+    for row, label in zip(rows, label_words(split.labels, split.target), strict=True):
+        labels.setdefault(row, set()).add(label)
+    doubtful = {row for row, found in labels.items() if len(found) > 1}
+    return {"sequences": len(doubtful), "rows": sum(row in doubtful for row in rows)}
+
+
 def audit_splits(splits: Splits, *, both_strands: bool = True) -> dict[str, int]:
     """The counts that go with every task: rows shared between splits, repeats within train, contradictions.
 

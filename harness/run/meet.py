@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..audit.duplicates import audit_splits, duplicate_rows
+from ..audit.duplicates import duplicate_rows
+from ..audit.kept import facts_of
 from ..data.fingerprint import content_keys
 from ..data.folds import fold_splits
 from ..data.load import DataOptions, load_splits
@@ -63,7 +64,7 @@ def meet(task: Task, options: DataOptions) -> Met:
     loaded = perf_counter()
     folds = _folds(task, splits)
     in_train = _in_train(folds, len(splits.test))
-    audit = audit_splits(splits, both_strands=not task.strand_matters) | _leaks(in_train)
+    audit = _audited(task, splits, options) | _leaks(in_train)
     seconds = {"load": loaded - start, "audit": perf_counter() - loaded}
     return Met(task, splits, folds, content_keys(splits.test.inputs), in_train, audit, seconds)
 
@@ -98,6 +99,16 @@ def _in_train(folds: tuple[Fold, ...], rows: int) -> NDArray[np.uint8]:
         twins = duplicate_rows(fold.test, fold.rows.train.inputs)
         found[fold.places] = twins.exact + 2 * twins.reverse_complement.astype(np.uint8)
     return found
+
+
+def _audited(task: Task, splits: Splits, options: DataOptions) -> dict[str, int]:
+    """Counts that go with every score, from the kept facts: these rows are audited once for all runs."""
+    found = facts_of(task, splits, options).found
+    counts = {
+        "test_contained": found["contained"].get("test_rows"),
+        "test_sharing_words": found["words"].get("test_rows"),
+    }
+    return dict(found["duplicates"]) | {name: int(n) for name, n in counts.items() if n is not None}
 
 
 def _leaks(in_train: NDArray[np.uint8]) -> dict[str, int]:

@@ -1,0 +1,76 @@
+"""Rows that stand whole inside another row, on either strand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dnabench.harness.sequence import reverse_complement
+
+from .words import words_of
+
+Mask = NDArray[np.bool_]
+Pairs = list[tuple[int, int]]
+
+SHORTEST = 16
+"""Bases below which a row is found anywhere by chance, and is not looked for."""
+
+
+def contained_rows(inner: Sequence[str], outer: Sequence[str]) -> tuple[Mask, Mask]:
+    """Which of `inner` stand inside a longer row of `outer`, and which of `outer` hold such a row.
+
+    A row of the same length is a duplicate, not a contained one; rows of fewer than 16 bases are not looked for.
+
+    >>> long = "ACGGTTCAAGTCCTGA"
+    >>> inside, holding = contained_rows([long, "CCCC"], ["TT" + reverse_complement(long), long])
+    >>> inside.tolist(), holding.tolist()
+    ([True, False], [True, False])
+    """
+    inside, holding = np.zeros(len(inner), bool), np.zeros(len(outer), bool)
+    longest = max(map(len, outer), default=0)
+    for k, least, most in ((16, SHORTEST, 32), (32, 32, longest)):
+        rows = [i for i, sequence in enumerate(inner) if least <= len(sequence) < most]
+        for i, j in _found(rows, inner, outer, k):
+            inside[i] = holding[j] = True
+    return inside, holding
+
+
+def _found(rows: Sequence[int], inner: Sequence[str], outer: Sequence[str], k: int) -> Pairs:
+    """Pairs of a row and one that holds it."""
+    if not rows:
+        return []
+    anchors, owners = _anchors([inner[i] for i in rows], k)
+    pairs: Pairs = []
+    for words, at in words_of(outer, k):
+        place = np.searchsorted(anchors, words)
+        place[place == len(anchors)] = 0
+        hit = np.flatnonzero(anchors[place] == words) if len(anchors) else np.zeros(0, np.int64)
+        # A repeat gives one word many times in a row.
+        seen = set(zip(place[hit].tolist(), at[hit].tolist(), strict=True))
+        for anchor, j in sorted(seen):
+            pairs += [(i, j) for i in (rows[n] for n in owners[int(anchor)]) if _holds(outer[j], inner[i])]
+    return pairs
+
+
+def _anchors(sequences: Sequence[str], k: int) -> tuple[NDArray[np.uint64], list[list[int]]]:
+    """One word of each sequence, sorted and each once, with the sequences that it stands for.
+
+    The word is the one with the greatest hash, so that poly-A tails are no anchors of everything.
+    """
+    best: dict[int, tuple[int, int]] = {}
+    for words, rows in words_of(sequences, k):
+        mixed = words * np.uint64(0x9E3779B97F4A7C15)
+        order = np.lexsort((mixed, rows))
+        last = np.flatnonzero(np.append(np.diff(rows[order]) != 0, True)) if len(order) else order
+        best |= {int(rows[order[i]]): (int(words[order[i]]), i) for i in last}
+    owners: dict[int, list[int]] = {}
+    for row, (word, _) in sorted(best.items()):
+        owners.setdefault(word, []).append(row)
+    known = sorted(owners)
+    return np.array(known, np.uint64), [owners[word] for word in known]
+
+
+def _holds(outer: str, inner: str) -> bool:
+    return len(outer) > len(inner) and (inner in outer or reverse_complement(inner) in outer)
