@@ -159,6 +159,18 @@ def score(truth: ArrayLike, outputs: ArrayLike, metric: str = "mcc", *, groups: 
     return score_arrays(truth, outputs, metric, groups)
 
 
+def rescore(record: RunRecord, metric: str | None = None, by: str = "") -> dict[str, Score]:
+    """Another metric, or the scores of groups, from a record's predictions: `all`, and each value of the column `by`.
+
+    `by` is a column of the test rows (chromosome, a group) or `class`; models stay paired. Raises RequestError for what
+    is not there.
+    """
+    from .report.rescore import rescore as rescored
+
+    found = rescored([record], (metric,) if metric else (), by)
+    return {one.group or "all": one.score for one in found}
+
+
 def read_runs(folder: Path | str = _RESULTS) -> list[RunRecord]:
     """Every record of a results folder; `record.outputs()` reads its predictions.
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from dnabench.harness.api import compare, load_model, load_suite, load_task, read_runs, run, score
+    from dnabench.harness.api import compare, load_model, load_suite, load_task, read_runs, rescore, run, score
     from dnabench.harness.types import Predictions, RunRecord, Task
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "load_suite",
     "load_task",
     "read_runs",
+    "rescore",
     "run",
     "score",
 ]

@@ -32,9 +32,12 @@ class Cell:
     """Test rows whose sequence, on either strand, is also in train."""
     collapsed: tuple[str, ...] = ()
     """Seeds that gave the same answer for every row: shown, never averaged away in silence."""
+    noted: tuple[str, ...] = ()
+    """What the protocol said of its runs: a search and its budget, a precision that could not be had."""
     reason: str = ""
     column: str = ""
     """What cells of one column of a table share; `cells` sets it."""
+    record: RunRecord | None = field(default=None, compare=False, repr=False)
 
     @property
     def counts(self) -> bool:
@@ -47,6 +50,7 @@ class Cell:
             yield ("partial", ""), "partial: not all rows (--limit), never ranked"
         if self.collapsed:
             yield ("collapsed", ""), f"collapsed, the same answer for every row: {', '.join(self.collapsed)}"
+        yield from ((("noted", sentence), sentence) for sentence in self.noted)
         if self.score and self.score.note and (self.score.low is None or self.score.low == self.score.high):
             yield ("no interval", self.score.note), self.score.note
 
@@ -120,9 +124,25 @@ def cell(record: RunRecord, metric: str | None = None) -> Cell:
         replicates=len(record.replicates),
         rows=int(record.task.get("rows", {}).get("test", 0)),
         duplicates=int(duplicates.get("test_rows_in_train", 0)),
-        collapsed=tuple(str(r["name"]) for r in record.replicates if r.get("chosen", {}).get("collapsed")),
+        collapsed=tuple(str(r["name"]) for r in record.replicates if any(c.get("collapsed") for c in _accounts(r))),
+        noted=notes(record),
         reason=record.error,
+        record=record,
     )
+
+
+def notes(record: RunRecord) -> tuple[str, ...]:
+    """What a table must say of how numbers were made, each once: rows that were cut, and the protocol's notes."""
+    seen = record.checks.get("bases_seen")
+    cut = [f"{seen:.1%} of the test set's bases reached the model"] if seen is not None and seen < 1 else []
+    said = [note for one in record.replicates for part in _accounts(one) for note in part.get("notes", ())]
+    return tuple(dict.fromkeys((*cut, *map(str, said))))
+
+
+def _accounts(replicate: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What was chosen in a replicate, and in each of its folds."""
+    chosen = replicate.get("chosen", {})
+    return [chosen, *chosen.get("folds", ())]
 
 
 def without_duplicates(record: RunRecord) -> dict[str, Score]:
@@ -155,7 +175,9 @@ def column_names(found: Sequence[Cell]) -> dict[str, str]:
 
 def _head(one: Cell, columns: Sequence[Cell]) -> str:
     """Model, and of protocol, recipe, options and ids only what is needed."""
-    words, rivals = [one.model], [c for c in columns if c.model == one.model and c is not one]
+    # Of a submission the scores are ours and all else is claimed: its head says so in every table.
+    words = [one.model, *(["(submitted)"] if one.protocol == "submitted" else [])]
+    rivals = [c for c in columns if c.model == one.model and c is not one]
     parts: tuple[Callable[[Cell], str], ...] = (
         lambda c: c.protocol or "no protocol",
         lambda c: c.recipe,

@@ -1,87 +1,126 @@
-"""Is a results tree what it says? Every record parses, lies at its path, and its scores follow from its predictions."""
+"""Is a results tree what it says? Records parse, lie at their paths, and their scores follow from their predictions.
+
+With the task's data here, labels, order and columns of the predictions are compared with the task's own.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..errors import RecordError
+from ..data.load import DataOptions
+from ..errors import DnabenchError
 from ..metrics import evaluate
-from ..run.record_json import plain
+from ..run.record_json import canonical, plain
 from ..run.store import StoredRecord, read_predictions, read_records
-from ..types import Dependence, Predictions, RunRecord, Score, Target
+from ..types import Predictions, RunRecord, Score, Target
 from .cells import cell, without_duplicates
 from .check import Finding
+from .compare import dependence_of
+from .truth import Truth
 
 CLOSE = 1e-9
 """Largest difference between a stored and a recomputed score: records hold rounded numbers."""
+SCORED = ("ok", "partial")
 
 
-def check_results(root: Path, intervals: bool = False) -> Iterator[Finding]:
+def check_results(root: Path, intervals: bool = False, data: DataOptions | None = None) -> Iterator[Finding]:
     """Findings about each record below a folder; with `intervals` the resampling is done again too."""
     problems: list[str] = []
     stored = read_records(root, problems)
     for text in problems:
         yield Finding(str(root), "record", "fault", text)
+    truth = Truth(data or DataOptions(offline=True))
     for one in stored:
-        yield _check_record(one, root, intervals)
+        yield _check_record(one, root, intervals, truth)
     if not stored and not problems:
         yield Finding(str(root), "records", "note", "there are none")
 
 
-def _check_record(one: StoredRecord, root: Path, intervals: bool) -> Finding:
+def expected_parts(record: RunRecord) -> tuple[str, str, str, str]:
+    """The last four parts of a record's path: a function of what it says that it is."""
+    shown = cell(record)
+    suite, _, task = shown.task.partition("/")
+    model = f"{shown.model.replace('/', '--')}@{shown.id7}"
+    how = f"{shown.protocol}.{shown.recipe.replace('/', '--')}@{shown.config7}"
+    return suite, model, how, f"{task}.json"
+
+
+def _check_record(one: StoredRecord, root: Path, intervals: bool, truth: Truth) -> Finding:
     subject = str(one.path.relative_to(root))
-    faults = [*_path_faults(one)]
-    if one.record.status in ("ok", "partial"):
-        faults += _score_faults(one, intervals)
-    elif one.record.scores or not one.record.error:
-        faults.append(f"status {one.record.status} must have no scores and say why")
-    if faults:
-        return Finding(subject, "record", "fault", "; ".join(faults))
-    said = f"{one.record.status}, {len(one.record.scores)} scores follow from the predictions"
-    return Finding(subject, "record", "ok", said if one.record.scores else one.record.status)
+    said: str = one.record.status
+    try:
+        faults = [*_path_faults(one), *_identity_faults(one.record)]
+        if one.record.status in SCORED:
+            predictions = read_predictions(one.path)
+            faults += [*_score_faults(one.record, predictions, intervals)]
+            found, labels = truth.compare(one.record, predictions)
+            faults += found
+            said += f", {len(one.record.scores)} scores follow from the predictions, {labels}"
+        elif one.record.scores or not one.record.error:
+            faults.append(f"status {one.record.status} must have no scores and say why")
+    except DnabenchError as error:
+        faults = [str(error)]
+    except (KeyError, TypeError, ValueError, IndexError) as problem:
+        # A record may hold anything: what cannot be read as a record's part is a fault of it.
+        faults = [f"is no whole record ({type(problem).__name__}: {problem})"]
+    return Finding(subject, "record", "fault", "; ".join(faults)) if faults else Finding(subject, "record", "ok", said)
 
 
 def _path_faults(one: StoredRecord) -> Iterator[str]:
     """The path must be the one of the record's own identity."""
-    shown = cell(one.record)
-    suite, _, task = shown.task.partition("/")
-    model = f"{shown.model.replace('/', '--')}@{shown.id7}"
-    how = f"{shown.protocol}.{shown.recipe.replace('/', '--')}@{shown.config7}"
-    expected = (suite, model, how, f"{task}.json")
+    expected = expected_parts(one.record)
     if one.path.parts[-4:] != expected:
         yield f"lies at {'/'.join(one.path.parts[-4:])}, and says that it is {'/'.join(expected)}"
 
 
-def _score_faults(one: StoredRecord, intervals: bool) -> Iterator[str]:
-    try:
-        predictions = read_predictions(one.path)
-    except RecordError as error:
-        yield str(error)
-        return
-    names = tuple(str(replicate["name"]) for replicate in one.record.replicates)
+def _identity_faults(record: RunRecord) -> Iterator[str]:
+    """Ids are digests of the key, and what the record says of its model and task is what the key says."""
+    key, task = record.key, record.task
+    model: Mapping[str, Any] = key["model"]
+    for what, part, said in (
+        ("model", model, record.model["id"]),
+        ("protocol", key["protocol"], record.protocol["id"]),
+    ):
+        digest = hashlib.sha256(canonical(part).encode()).hexdigest()[:7]
+        if digest != said:
+            yield f"its {what} id is {said}, its key gives {digest}"
+    differing = [name for name in model if model[name] != record.model.get(name)]
+    differing += [f"task {name}" for name in key["task"] if key["task"][name] != task.get(name)]
+    if differing:
+        yield f"its key is of another {', '.join(differing)} than the record says"
+
+
+def _score_faults(record: RunRecord, predictions: Predictions, intervals: bool) -> Iterator[str]:
+    names = tuple(str(replicate["name"]) for replicate in record.replicates)
+    target = Target(record.task["target"]["kind"], tuple(record.task["target"]["classes"]))
     if names != predictions.replicates:
         yield f"replicates {', '.join(names)}, but predictions of {', '.join(predictions.replicates)}"
-    target = _target(one.record)
-    yield from _values(one.record.scores, predictions, target)
+    if predictions.task != record.task["name"]:
+        yield f"its predictions are of {predictions.task}"
+    if not np.isfinite(predictions.outputs).all():
+        yield "NaN or infinity among its predictions"
+    if record.task["metric"] not in record.scores:
+        yield f"has no score by the task's own metric, {record.task['metric']}"
+    yield from _values(record.scores, predictions, target)
     kept = np.asarray(predictions.columns.get("in_train", np.zeros(len(predictions.truth)))) == 0
     yield from (
-        f"without duplicates: {text}" for text in _values(without_duplicates(one.record), predictions, target, kept)
+        f"without duplicates: {text}" for text in _values(without_duplicates(record), predictions, target, kept)
     )
     if intervals:
-        yield from _intervals(one.record, predictions, target)
-
-
-def _target(record: RunRecord) -> Target:
-    found = record.task["target"]
-    return Target(found["kind"], tuple(found["classes"]))
+        yield from _intervals(record.scores, predictions, record, target)
+        yield from (
+            f"without duplicates: {text}"
+            for text in _intervals(without_duplicates(record), _rows(predictions, kept), record, target)
+        )
 
 
 def _values(
-    scores: dict[str, Score] | Any, predictions: Predictions, target: Target, kept: Any = slice(None)
+    scores: Mapping[str, Score], predictions: Predictions, target: Target, kept: Any = slice(None)
 ) -> Iterator[str]:
     """Scores that do not follow: each replicate's value, and their mean."""
     for name, score in scores.items():
@@ -110,17 +149,25 @@ def _shown(values: Any) -> str:
     return ", ".join("undefined" if value is None else f"{value:.6f}" for value in values)
 
 
-def _intervals(record: RunRecord, predictions: Predictions, target: Target) -> Iterator[str]:
+def _rows(predictions: Predictions, kept: Any) -> Predictions:
+    from .rescore import rows_of
+
+    return rows_of(predictions, kept)
+
+
+def _intervals(
+    scores: Mapping[str, Score], predictions: Predictions, record: RunRecord, target: Target
+) -> Iterator[str]:
+    """Intervals, methods and notes that resampling again does not give."""
     from ..stats.intervals import score_predictions
 
-    facts = record.task["dependence"]
-    dependence = Dependence(**{**facts, "shares_test_rows_with": tuple(facts["shares_test_rows_with"])})
     stream = str(record.key["data"]["test"])
-    again = score_predictions(predictions, target, tuple(record.scores), dependence, stream)
+    again = score_predictions(predictions, target, tuple(scores), dependence_of(record), stream) if scores else {}
     for name, score in again.items():
-        if plain(score) != plain(record.scores[name]):
-            yield f"{name} recomputed is {_interval(score)}, the record says {_interval(record.scores[name])}"
+        if plain(score) != plain(scores[name]):
+            yield f"{name} recomputed is {_interval(score)}, the record says {_interval(scores[name])}"
 
 
 def _interval(score: Score) -> str:
-    return _shown([score.value, score.low, score.high])
+    ends = _shown([score.value, score.low, score.high])
+    return " ".join([ends, *(f"({word})" for word in (score.method, score.note) if word)])

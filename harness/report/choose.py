@@ -36,22 +36,18 @@ def chosen(
     return sorted(found, key=lambda r: models.index(str(r.model["name"]))) if models else found
 
 
-def rows_of(records: Sequence[RunRecord], words: Sequence[str] = ()) -> tuple[list[str], dict[str, Sequence[str]]]:
-    """The tasks that a table of these records must hold, and for each those that share its test rows.
+def rows_of(records: Sequence[RunRecord], words: Sequence[str] = ()) -> list[str]:
+    """The tasks that a table of these records must hold.
 
     A suite that is known here is taken whole, so that what was never run is a hole and not a silence.
     """
     names = list(dict.fromkeys(str(record.task["name"]) for record in records))
     rows: list[str] = []
-    related: dict[str, Sequence[str]] = {}
     for suite in dict.fromkeys(name.split("/")[0] for name in names):
         known = _tasks(suite)
-        related |= {task.name: task.dependence.shares_test_rows_with for task in known}
         mine = [name for name in names if name.startswith(f"{suite}/")]
         rows += list(dict.fromkeys([*(task.name for task in known), *mine]))
-    for record in records:
-        related.setdefault(str(record.task["name"]), record.task.get("dependence", {}).get("shares_test_rows_with", ()))
-    return [row for row in rows if not words or any(fits(row, word) for word in words)], related
+    return [row for row in rows if not words or any(fits(row, word) for word in words)]
 
 
 def fits(name: str, word: str) -> bool:

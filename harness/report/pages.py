@@ -80,8 +80,13 @@ def run_page(one: StoredRecord) -> Page:
 
 def published_table(found: Sequence[PublishedScore]) -> Table:
     """Published scores; their protocols are theirs, so they are compared with care."""
-    rows = tuple((s.model, s.protocol, s.metric, _printed(s), s.source) for s in found)
-    return Table("", ("model", "protocol", "metric", "score", "source"), rows, (), tuple(asdict(s) for s in found))
+    rows = tuple((s.model, s.protocol, s.metric, _printed(s), _with_note(s)) for s in found)
+    data = tuple({**asdict(s), "comparable": s.comparable} for s in found)
+    return Table("", ("model", "protocol", "metric", "score", "source"), rows, (), data)
+
+
+def _with_note(score: PublishedScore) -> str:
+    return f"{score.source} ({score.note})" if score.note else score.source
 
 
 def _printed(score: PublishedScore) -> str:

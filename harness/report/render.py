@@ -12,7 +12,7 @@ import io
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 from ..errors import RequestError, nearest
@@ -37,6 +37,10 @@ class Table:
     notes: tuple[str, ...] = ()
     data: tuple[Mapping[str, Any], ...] = ()
     """For csv and json: one mapping per cell; the rows themselves where it is empty."""
+    bold: frozenset[tuple[int, int]] = frozenset()
+    """Places (row, column) that stand out: bold, and on the console with a star."""
+    below: tuple[Table, ...] = ()
+    """Tables that belong under this one; their data continue its own."""
 
 
 def check_format(name: str) -> str:
@@ -58,9 +62,16 @@ def render(table: Table, form: str, width: int = 100) -> str:
     |:-------|:---------------|
     | toy/a  | 0.5 [0.4, 0.6] |
     """
-    faces = {"console": None, "md": _markdown, "csv": _csv, "tex": _tex, "json": _json}
-    face = faces[check_format(form)]
-    return _console(table, width) if face is None else face(table)
+    if check_format(form) in ("csv", "json"):
+        return {"csv": _csv, "json": _json}[form](table)
+    parts = (table, *table.below)
+    if form == "console":
+        return "\n".join(_console(part, width) for part in parts)
+    if form == "tex":
+        from .latex import tex_table
+
+        return "\n".join(map(tex_table, parts))
+    return "\n".join(map(_markdown, parts))
 
 
 def columns_that_fit(table: Table, width: int) -> list[Table]:
@@ -89,7 +100,8 @@ def _pick(table: Table, columns: Sequence[int], last: bool) -> Table:
 
 def _console(table: Table, width: int) -> str:
     """Aligned columns without lines; a table that is too wide goes on below itself, long sentences wrap."""
-    blocks = [_aligned(block, width) for block in columns_that_fit(table, width)]
+    starred = replace(table, rows=tuple(map(tuple, _starred(table, "", "*"))))
+    blocks = [_aligned(block, width) for block in columns_that_fit(starred, width)]
     title = [table.title, ""] if table.title else []
     notes = ["", *(line for note in table.notes for line in wrapped(note, max(width, PROSE)))] if table.notes else []
     return "\n".join([*title, "\n\n".join(blocks), *notes]) + "\n"
@@ -136,29 +148,19 @@ def wrapped(text: str, width: int, indent: str = "  ") -> list[str]:
     return [line.replace(_HARD, " ") for line in wrap.wrap(whole)]
 
 
+def _starred(table: Table, before: str, after: str) -> list[list[str]]:
+    """The rows with marks around what stands out."""
+    return [
+        [f"{before}{word}{after}" if (i, j) in table.bold else word for j, word in enumerate(row)]
+        for i, row in enumerate(table.rows)
+    ]
+
+
 def _markdown(table: Table) -> str:
-    rows = [[word.replace("|", "\\|") for word in row] for row in table.rows]
+    rows = [[word.replace("|", "\\|") for word in row] for row in _starred(table, "**", "**")]
     title = f"**{table.title}**\n\n" if table.title else ""
     notes = "".join(f"\n{note}\n" for note in table.notes)
     return f"{title}{_tabulated(table.head, rows, 'pipe')}\n{notes}"
-
-
-def _tex(table: Table) -> str:
-    """A booktabs tabular in a table environment; special characters are escaped."""
-    body = _tabulated(table.head, table.rows, "latex_booktabs").replace(MISSING, "---")
-    notes = "".join(rf"\\{{\footnotesize {_escaped(note)}}}" + "\n" for note in table.notes)
-    caption = rf"\caption{{{_escaped(table.title)}}}" + "\n" if table.title else ""
-    return f"\\begin{{table}}\n\\centering\n{caption}{body}\n{notes}\\end{{table}}\n"
-
-
-def _escaped(text: str) -> str:
-    """Text that LaTeX prints as it is.
-
-    >>> _escaped("emp_H3 & 5% —")
-    'emp\\\\_H3 \\\\& 5\\\\% ---'
-    """
-    special = {c: "\\" + c for c in "&%$#_{}"} | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\^{}"}
-    return "".join(special.get(c, c) for c in text).replace(MISSING, "---")
 
 
 def _tabulated(head: Sequence[str], rows: Sequence[Sequence[str]], form: str) -> str:
@@ -183,6 +185,5 @@ def _json(table: Table) -> str:
 
 def rows_as_data(table: Table) -> list[dict[str, Any]]:
     """The facts of a table: its data, or its rows under the names of the head."""
-    if table.data:
-        return [dict(row) for row in table.data]
-    return [dict(zip(table.head, row, strict=True)) for row in table.rows]
+    own = table.data or [dict(zip(table.head, row, strict=True)) for row in table.rows]
+    return [dict(row) for row in (*own, *(line for part in table.below for line in part.data))]

@@ -2,7 +2,8 @@
 
 A hole is `—` with a footnote that says why. A mean stands only under a column without holes; the line `scored`
 counts what is there (`27/28`). Test rows that stand in train are counted beside the task's name, and where they
-are at least 1% of the test set the score without them has its own line.
+are at least 1% of the test set the score without them has its own line. With `marks`, what nobody beats is bold, and
+a last column says which difference the test rows could show.
 """
 
 from __future__ import annotations
@@ -11,11 +12,16 @@ import math
 import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..types import RunRecord, Score
+from .audit_marks import LEAK_NOTES, TRIVIAL_NOTE, leak_marks, trivial_marks
 from .cells import Cell, cells, column_names
+from .means import mean_score
 from .render import MISSING, Table
+
+if TYPE_CHECKING:
+    from .marks import Marks
 
 INTERVAL = "[95% interval]"
 LEAK_SHARE = 0.01
@@ -27,22 +33,25 @@ def score_table(
     tasks: Sequence[str] = (),
     *,
     metric: str | None = None,
-    related: Mapping[str, Sequence[str]] | None = None,
+    marks: Marks | None = None,
 ) -> Table:
     """The table of scores, models in the order of the records.
 
     `tasks` are the rows (those of the records where empty) and the denominator of the coverage; `metric` takes the
-    place of the tasks' own; `related` names for a task those that share its test rows.
+    place of the tasks' own; `marks` are `marks_of` these records.
     """
-    grid = _Grid.of(cells(records, metric), tasks)
+    grid = _Grid.of(cells(records, metric), tasks, marks)
     lines = [line for task in grid.tasks for line in _task_lines(grid, task)]
     if len(grid.tasks) > 1:
-        lines += [*_mean_lines(grid, related or {}), _coverage_line(grid)]
+        lines += [*_mean_lines(grid), _coverage_line(grid)]
     one = len(grid.titles) == 1
     first = (f"{next(iter(grid.titles))} {INTERVAL}",) if one else ("task", f"metric {INTERVAL}")
-    head = (*first, *grid.names.values())
+    head = (*first, *grid.names.values(), *(["could show"] if marks else []))
     rows = tuple((line.name, *([] if one else [line.metric]), *line.values) for line in lines)
-    return Table("", head, rows, grid.marks.notes(), tuple(_datum(cell) for cell in grid.cells))
+    places = {column: len(first) + i for i, column in enumerate(grid.names)}
+    bold = frozenset((i, places[column]) for i, line in enumerate(lines) for column in line.best)
+    notes = (*(marks.notes() if marks else ()), *grid.notes.texts_below())
+    return Table("", head, rows, notes, tuple(_datum(cell, marks) for cell in grid.cells), bold)
 
 
 def value_text(score: Score | None) -> str:
@@ -70,43 +79,8 @@ def number(value: float | None) -> str:
     return text.removeprefix("-") if float(text) == 0 else text
 
 
-def mean_score(scores: Mapping[str, Score], related: Mapping[str, Sequence[str]]) -> Score:
-    """The mean over tasks with its interval: half-widths in quadrature, added up among tasks that share test rows.
-
-    Exact for a bootstrap of independent tasks in the normal case, and careful (never too narrow) for shared rows.
-
-    >>> mean_score({"a": Score("mcc", 0.4, 0.3, 0.5), "b": Score("mcc", 0.6, 0.5, 0.7)}, {"a": ["b"]})
-    Score(metric='mcc', value=0.5, low=0.4, high=0.6, per_replicate=(), method='mean of 2 tasks', note='')
-    """
-    values = {task: score.value or 0.0 for task, score in scores.items()}
-    mean, n = sum(values.values()) / len(values), len(values)
-    metric = next(iter(scores.values())).metric
-    if any(s.low is None or s.high is None for s in scores.values()):
-        return Score(metric, mean, method=f"mean of {n} tasks")
-    down, up = 0.0, 0.0
-    for family in families(list(scores), related):
-        down += sum(values[t] - (scores[t].low or 0.0) for t in family) ** 2
-        up += sum((scores[t].high or 0.0) - values[t] for t in family) ** 2
-    low, high = round(mean - math.sqrt(down) / n, 12), round(mean + math.sqrt(up) / n, 12)
-    return Score(metric, mean, low, high, method=f"mean of {n} tasks")
-
-
-def families(tasks: Sequence[str], related: Mapping[str, Sequence[str]]) -> list[list[str]]:
-    """Tasks joined by shared test rows, directly or through another.
-
-    >>> families(["a", "b", "c"], {"a": ["c"]})
-    [['a', 'c'], ['b']]
-    """
-    found: list[list[str]] = []
-    for task in tasks:
-        near = {task, *related.get(task, ())}
-        joined = [f for f in found if any(t in near or task in related.get(t, ()) for t in f)]
-        found = [f for f in found if f not in joined] + [[*(t for f in joined for t in f), task]]
-    return sorted(found, key=lambda family: tasks.index(family[0]))
-
-
 @dataclass
-class _Marks:
+class _Notes:
     """Footnotes by letter; reasons that differ only in names share one."""
 
     letters: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -118,7 +92,7 @@ class _Marks:
         self.texts.setdefault(letter, []).append(text)
         return letter
 
-    def notes(self) -> tuple[str, ...]:
+    def texts_below(self) -> tuple[str, ...]:
         return tuple(f"({mark}) {texts[0]}{alike(texts)}" for mark, texts in self.texts.items())
 
 
@@ -150,6 +124,8 @@ class _Line:
     name: str
     metric: str
     values: tuple[str, ...]
+    best: frozenset[str] = frozenset()
+    """Columns that no other is shown to beat."""
 
 
 @dataclass(frozen=True)
@@ -161,14 +137,15 @@ class _Grid:
     tasks: tuple[str, ...]
     names: Mapping[str, str]
     """Column key → head."""
-    marks: _Marks
+    notes: _Notes
+    marks: Marks | None
 
     @classmethod
-    def of(cls, found: Sequence[Cell], tasks: Sequence[str]) -> _Grid:
+    def of(cls, found: Sequence[Cell], tasks: Sequence[str], marks: Marks | None) -> _Grid:
         rows = tuple(tasks) or tuple(dict.fromkeys(cell.task for cell in found))
         kept = [cell for cell in found if cell.task in rows]
         at = {(cell.task, cell.column): cell for cell in kept}
-        return cls(kept, at, rows, column_names(kept), _Marks())
+        return cls(kept, at, rows, column_names(kept), _Notes(), marks)
 
     @property
     def titles(self) -> dict[str, None]:
@@ -183,31 +160,46 @@ def _task_lines(grid: _Grid, task: str) -> list[_Line]:
     first = next((cell for cell in row if cell), None)
     title = first.metric_title if first else MISSING
     leaky = next((cell for cell in row if cell and cell.duplicates), None)
-    name = task if leaky is None else f"{task} {_leak_mark(grid, leaky)}"
-    lines = [_Line(name, title, tuple(_cell_text(grid, cell) for cell in row))]
+    name = " ".join([task, *_task_marks(grid, task, [cell for cell in row if cell and cell.record])])
+    lines = [_line(grid, name, title, [_cell_text(grid, cell) for cell in row], [task])]
     if leaky is not None and leaky.duplicates >= LEAK_SHARE * leaky.rows:
-        values = tuple(value_text(cell.without_duplicates if cell else None) for cell in row)
-        lines.append(_Line(f"  without these {leaky.duplicates:,} rows", title, values))
+        values = [value_text(cell.without_duplicates if cell else None) for cell in row]
+        lines.append(_line(grid, f"  without these {leaky.duplicates:,} rows", title, values))
     return lines
 
 
-def _leak_mark(grid: _Grid, cell: Cell) -> str:
-    """`(12 in train)`: a count says more than a letter."""
-    grid.marks.texts["N in train"] = ["test rows whose sequence, on either strand, is also in train"]
-    return f"({cell.duplicates:,} in train)"
+def _line(grid: _Grid, name: str, metric: str, values: Sequence[str], tasks: Sequence[str] = ()) -> _Line:
+    """A line of scores; `tasks` are those that it is the score or the mean of, for its marks."""
+    if grid.marks is None:
+        return _Line(name, metric, tuple(values))
+    could = number(grid.marks.could_show(tasks)) if tasks else ""
+    return _Line(name, metric, (*values, could), grid.marks.best(tasks) if tasks else frozenset())
+
+
+def _task_marks(grid: _Grid, task: str, row: Sequence[Cell]) -> list[str]:
+    """Leaked rows, and a trivial rule that is as good as the best model: words say more than a letter."""
+    records = [cell.record for cell in row if cell.record is not None and cell.metric == cell.record.task.get("metric")]
+    marks = []
+    if said := next(filter(None, map(leak_marks, records)), ""):
+        grid.notes.texts.update({name: [text] for name, text in LEAK_NOTES.items() if name.split()[-1] in said})
+        marks.append(f"({said})")
+    if (trivial := trivial_marks(records).get(task)) is not None:
+        grid.notes.texts["RULE alone is as good"] = [TRIVIAL_NOTE]
+        marks.append(f"({trivial.rule} alone is as good)")
+    return marks
 
 
 def _cell_text(grid: _Grid, cell: Cell | None) -> str:
     if cell is None:
-        return f"{MISSING} ({grid.marks.mark(('not run', ''), 'not run')})"
+        return f"{MISSING} ({grid.notes.mark(('not run', ''), 'not run')})"
     if cell.score is None or cell.score.value is None:
         kind, text = cell.missing()
-        return f"{MISSING} ({grid.marks.mark(kind, text)})"
-    marks = [grid.marks.mark(kind, text) for kind, text in cell.warnings()]
+        return f"{MISSING} ({grid.notes.mark(kind, text)})"
+    marks = [grid.notes.mark(kind, text) for kind, text in cell.warnings()]
     return " ".join([value_text(cell.score), *(f"({letter})" for letter in marks)])
 
 
-def _mean_lines(grid: _Grid, related: Mapping[str, Sequence[str]]) -> list[_Line]:
+def _mean_lines(grid: _Grid) -> list[_Line]:
     """A mean for each suite and metric with at least two tasks."""
     groups: dict[tuple[str, str], list[str]] = {}
     for task in grid.tasks:
@@ -216,7 +208,7 @@ def _mean_lines(grid: _Grid, related: Mapping[str, Sequence[str]]) -> list[_Line
             groups.setdefault((task.split("/")[0], first.metric_title), []).append(task)
     suites = {suite for suite, _ in groups}
     return [
-        _Line(_mean_name(suite if len(suites) > 1 else "", tasks), title, _means(grid, tasks, related))
+        _line(grid, _mean_name(suite if len(suites) > 1 else "", tasks), title, _means(grid, tasks), tasks)
         for (suite, title), tasks in groups.items()
         if len(tasks) > 1
     ]
@@ -226,25 +218,28 @@ def _mean_name(suite: str, tasks: Sequence[str]) -> str:
     return f"mean of {len(tasks)} tasks" + (f" of {suite}" if suite else "")
 
 
-def _means(grid: _Grid, tasks: Sequence[str], related: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+def _means(grid: _Grid, tasks: Sequence[str]) -> tuple[str, ...]:
     values = []
     for column in grid.names:
-        found = {task: grid.at.get((task, column)) for task in tasks}
-        scores = {
-            t: c.score for t, c in found.items() if c and c.status == "ok" and c.score and c.score.value is not None
-        }
-        values.append(value_text(mean_score(scores, related)) if len(scores) == len(tasks) else MISSING)
+        found = [grid.at[task, column] for task in tasks if (task, column) in grid.at]
+        scored = [cell for cell in found if cell.counts]
+        values.append(value_text(mean_score(scored)) if len(scored) == len(tasks) else MISSING)
     return tuple(values)
 
 
 def _coverage_line(grid: _Grid) -> _Line:
     counts = [sum(grid.at[t, c].counts for t in grid.tasks if (t, c) in grid.at) for c in grid.names]
-    return _Line("scored", "", tuple(f"{n}/{len(grid.tasks)}" for n in counts))
+    return _line(grid, "scored", "", [f"{n}/{len(grid.tasks)}" for n in counts])
 
 
-def _datum(cell: Cell) -> dict[str, Any]:
-    """One line of csv and json."""
+def _datum(cell: Cell, marks: Marks | None) -> dict[str, Any]:
+    """One line of csv and json; with marks also whether anybody beats the score, and what the task could show."""
     score, without = cell.score or Score(cell.metric, None), cell.without_duplicates
+    told = {}
+    if marks is not None:
+        best = marks.best([cell.task])
+        could = marks.could_show([cell.task])
+        told = {"best": cell.column in best if best else None, "could_show": None if could is None else round(could, 6)}
     return {
         "task": cell.task, "model": cell.model, "model_id": cell.id7,
         "protocol": cell.protocol, "recipe": cell.recipe, "config_id": cell.config7,
@@ -253,5 +248,5 @@ def _datum(cell: Cell) -> dict[str, Any]:
         "value_without": without.value if without else None,
         "low_without": without.low if without else None,
         "high_without": without.high if without else None,
-        "status": cell.status, "reason": cell.reason,
+        "status": cell.status, "reason": cell.reason, **told,
     }  # fmt: skip

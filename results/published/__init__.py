@@ -1,0 +1,1 @@
+"""Scores of the literature, one csv per suite; `harness/report/published.py` reads them."""

@@ -1,0 +1,113 @@
+"""Stored predictions are scored anew: the same numbers as a run gives, groups that are subsets, nothing overwritten."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import balanced_accuracy_score, matthews_corrcoef
+
+import dnabench
+from dnabench.harness.cli import run_words
+from dnabench.harness.errors import RequestError
+from dnabench.harness.report.check import faulty
+from dnabench.harness.report.check_results import check_results
+from dnabench.harness.report.rescore import rescore
+from dnabench.harness.run.store import read_records
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("rescore")
+    for model in ("gc", "majority"):
+        dnabench.run(model, "yeast/coding", out=folder)
+    return folder
+
+
+def test_the_task_s_own_metric_comes_out_as_the_run_stored_it(root: Path) -> None:
+    for one in rescore([stored.record for stored in read_records(root)]):
+        assert one.score == one.record.scores["mcc"]
+
+
+def test_a_group_is_scored_on_its_rows_alone(root: Path) -> None:
+    record = read_records(root)[0].record
+    assert record.outputs is not None
+    said = record.outputs()
+    for one in rescore([record], by="chromosome"):
+        rows = np.ones(len(said.truth), bool) if not one.group else said.columns["chromosome"] == one.group
+        expected = matthews_corrcoef(said.truth[rows], said.outputs[0, rows].argmax(1))
+        assert one.score.value == pytest.approx(expected)
+        assert one.rows == rows.sum()
+
+
+def test_by_class_is_the_recall_of_each_class(root: Path) -> None:
+    record = read_records(root)[0].record
+    found = {one.group: one.score.value for one in rescore([record], ["accuracy"], "class")}
+    assert record.outputs is not None
+    said = record.outputs()
+    mean = np.mean([found["coding"], found["intergenic"]])
+    assert mean == pytest.approx(balanced_accuracy_score(said.truth, said.outputs[0].argmax(1)))
+
+
+def test_writing_adds_a_metric_and_never_changes_one(tmp_path: Path, root: Path) -> None:
+    import shutil
+
+    tree = Path(shutil.copytree(root, tmp_path / "results"))
+    before = {one.path: one.record.scores for one in read_records(tree)}
+    words = ["rescore", str(tree), "--metric", "balanced_accuracy,mcc", "--write"]
+    assert run_words(words) == 0
+    for one in read_records(tree):
+        assert set(one.record.scores) - set(before[one.path]) == {"balanced_accuracy"}
+        assert all(one.record.scores[name] == score for name, score in before[one.path].items())
+        assert one.record.scores["balanced_accuracy"].method
+    assert not faulty(list(check_results(tree, intervals=True)))
+    content = {path: path.read_bytes() for path in tree.rglob("*.json")}
+    assert run_words(words) == 0
+    assert content == {path: path.read_bytes() for path in tree.rglob("*.json")}
+
+
+def test_a_stored_score_that_is_another_is_not_overwritten(tmp_path: Path, root: Path) -> None:
+    import shutil
+
+    tree = Path(shutil.copytree(root, tmp_path / "results"))
+    path = next(tree.rglob("coding.json"))
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["scores"]["mcc"]["low"] = 0.0123
+    path.write_text(json.dumps(content), encoding="utf-8")
+    assert run_words(["rescore", str(tree), "--metric", "mcc", "--write"]) == 2
+    assert json.loads(path.read_text(encoding="utf-8"))["scores"]["mcc"]["low"] == 0.0123
+
+
+@pytest.mark.parametrize(
+    ("metrics", "by", "reason"),
+    [
+        (["mc"], "", "Did you mean 'mcc'"),
+        (["mse"], "", "does not score"),
+        ([], "chromosom", "Did you mean 'chromosome'"),
+    ],
+)
+def test_what_is_not_there_is_refused_with_the_nearest(root: Path, metrics: list[str], by: str, reason: str) -> None:
+    with pytest.raises(RequestError, match=reason):
+        rescore([one.record for one in read_records(root)], metrics, by)
+
+
+def test_a_column_that_names_every_row_is_no_grouping(root: Path) -> None:
+    with pytest.raises(RequestError, match="a grouping has at most"):
+        rescore([one.record for one in read_records(root)], by="gene")
+
+
+def test_csv_holds_a_line_per_score(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_words(["rescore", str(root), "--by", "chromosome", "--format", "csv"]) == 0
+    lines = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert {line["group"] for line in lines} == {"", "chrXIV", "chrXV", "chrXVI"}
+    assert run_words(["rescore", str(root), "--write"]) == 2
+
+
+def test_python_gives_the_same_scores(root: Path) -> None:
+    record = read_records(root)[0].record
+    found = dnabench.rescore(record, "accuracy", by="chromosome")
+    assert list(found) == ["all", "chrXIV", "chrXV", "chrXVI"]
+    assert found["all"] == record.scores["accuracy"]
+    assert dnabench.rescore(record) == {"all": record.scores["mcc"]}
