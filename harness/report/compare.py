@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from ..errors import DnabenchError, RequestError
-from ..metrics import METRICS, evaluate, find_metric
-from ..stats.design import design_of
+from ..metrics import METRICS, find_metric
+from ..stats.difference import Difference
+from ..stats.joint import Joint, joint
 from ..stats.multiple import benjamini_hochberg, holm
-from ..stats.paired import Difference, paired_difference
-from ..stats.suite import Part, mean_difference, part_of
+from ..stats.permutation import swap_p
+from ..stats.suite import suite_mean
 from ..stats.verdict import Rules, Word, detectable, verdict
 from ..types import Dependence, Predictions, RunRecord, Target
 from .cells import cell
@@ -28,6 +29,7 @@ class Comparison:
     task: str
     model: str
     metric: str
+    reference: str = ""
     scores: tuple[float | None, float | None] = (None, None)
     """Of the reference and of the model."""
     difference: Difference | None = None
@@ -47,7 +49,16 @@ class Comparison:
     missing: int = 0
     """Of a mean: tasks of the suite that it lacks."""
     units: float = 0.0
-    part: Part | None = field(default=None, compare=False, repr=False)
+    joint: Joint | None = field(default=None, compare=False, repr=False)
+    """All models of the task, or of the mean."""
+
+
+@dataclass(frozen=True)
+class How:
+    """How p-values are made, and how they are adjusted over the table."""
+
+    test: Literal["bootstrap", "permutation"] = "bootstrap"
+    adjust: Literal["holm", "step-down"] = "holm"
 
 
 def compare(operands: Sequence[Operand], tasks: Mapping[str, str], rules: Rules) -> list[Comparison]:
@@ -55,23 +66,60 @@ def compare(operands: Sequence[Operand], tasks: Mapping[str, str], rules: Rules)
 
     Holes say why and are never filled in. Raises RequestError where two records are not of the same rows.
     """
-    reference, *others = operands
-    found = [_guarded(task, metric, reference, other, rules) for task, metric in tasks.items() for other in others]
-    return _judged(found, rules) + _judged(_means(found, [o.label for o in others], rules), rules)
+    return compare_groups([operands], tasks, rules)
 
 
-def _guarded(task: str, metric: str, a: Operand, b: Operand, rules: Rules) -> Comparison:
-    """A hole with its reason, or the comparison."""
-    hole = Comparison(task, b.label, metric)
-    pair = (a.records.get(task), b.records.get(task))
-    for operand, record in zip((a, b), pair, strict=True):
-        reason = _absent(record, metric)
-        if reason:
-            return replace(hole, reason=f"{operand.label} {reason}")
-    assert pair[0] is not None
-    assert pair[1] is not None
-    _refuse_other_rows(task, pair[0], pair[1], (a.label, b.label))
-    return _compared(hole, pair[0], pair[1], rules)
+def compare_groups(
+    groups: Sequence[Sequence[Operand]], tasks: Mapping[str, str], rules: Rules, how: How | None = None
+) -> list[Comparison]:
+    """The same for several references, each with its own rivals; p-values are adjusted over all of them."""
+    how = how or How()
+    found: list[Comparison] = []
+    means: list[Comparison] = []
+    for group in groups:
+        mine = [one for task, metric in tasks.items() for one in _on_task(task, metric, group, (rules, how))]
+        found += mine
+        means += _means(mine, [o.label for o in group], rules)
+    return _judged(found, rules, how) + _judged(means, rules, how)
+
+
+def _on_task(task: str, metric: str, group: Sequence[Operand], by: tuple[Rules, How]) -> list[Comparison]:
+    """The others against the first on one task, from one pass over its resamples."""
+    reference, *others = group
+    why = {one.label: _absent(one.records.get(task), metric) for one in group}
+    here = [one for one in group if not why[one.label]]
+    made: Joint | None = None
+    if not why[reference.label] and len(here) > 1:
+        for one in here[1:]:
+            _refuse_other_rows(task, reference.records[task], one.records[task], (reference.label, one.label))
+        made = _joint(task, metric, here, by[0])
+    found = []
+    for one in others:
+        empty = Comparison(task, one.label, metric, reference.label)
+        hole = next((f"{o.label} {why[o.label]}" for o in (reference, one) if why[o.label]), "")
+        if hole or made is None:
+            found.append(replace(empty, reason=hole))
+        else:
+            found.append(_compared(empty, (reference, one), made, by))
+    return found
+
+
+def _joint(task: str, metric: str, here: Sequence[Operand], rules: Rules) -> Joint:
+    """All models of a task on the same resamples."""
+    record = here[0].records[task]
+    said = {one.label: _outputs(one.records[task]) for one in here}
+    stream = str(record.key["data"]["test"])
+    try:
+        return joint(said, [metric], target_of(record), dependence_of(record), stream, level=rules.level)[metric]
+    except DnabenchError as error:
+        # The sentence may speak of rows only: the task must be named.
+        text = str(error)
+        raise RequestError(text if task in text else f"{task}: {text}") from error
+
+
+def _outputs(record: RunRecord) -> Predictions:
+    assert record.outputs is not None, "a record without predictions is a hole"
+    return record.outputs()
 
 
 def _absent(record: RunRecord | None, metric: str) -> str:
@@ -104,82 +152,90 @@ def _refuse_other_rows(task: str, a: RunRecord, b: RunRecord, labels: tuple[str,
         )
 
 
-def _compared(empty: Comparison, a: RunRecord, b: RunRecord, rules: Rules) -> Comparison:
-    assert a.outputs is not None
-    assert b.outputs is not None
-    first, second = a.outputs(), b.outputs()
-    target, stream = target_of(a), str(a.key["data"]["test"])
-    dependence = _dependence(a)
-    try:
-        made = paired_difference(second, first, empty.metric, target, dependence, stream, level=rules.level)
-        design = design_of(second.truth, second.columns, target, dependence, stream)
-    except DnabenchError as error:
-        # The sentence may speak of rows only: the task must be named.
-        text = str(error)
-        raise RequestError(text if empty.task in text else f"{empty.task}: {text}") from error
-    if made.value is None:
-        return replace(empty, reason=f"undefined: {made.note}")
-    part = part_of(made, (second, first), target, design) if made.se is not None else None
+def _compared(empty: Comparison, pair: tuple[Operand, Operand], made: Joint, by: tuple[Rules, How]) -> Comparison:
+    """One model against the reference, read off the table of all."""
+    rules, how = by
+    lost = next((made.absent[one.label] for one in pair if one.label in made.absent), "")
+    if lost:
+        return replace(empty, reason=f"undefined: {lost}")
+    first, second = (made.models.index(one.label) for one in pair)
+    difference = made.difference(second, first)
+    p = difference.p if made.claims else None
+    if how.test == "permutation" and p is not None:
+        p = _exchanged(empty, pair)
     return replace(
         empty,
-        scores=(_score(a, first, empty.metric), _score(b, second, empty.metric)),
-        difference=made,
-        p=made.p if not design.note else None,
-        detectable=detectable(made, rules),
-        units=design.effective,
-        part=part,
+        scores=(float(made.values[first]), float(made.values[second])),
+        difference=difference,
+        p=p,
+        detectable=detectable(difference, rules),
+        units=made.effective,
+        joint=made,
     )
 
 
-def _score(record: RunRecord, predictions: Predictions, metric: str) -> float | None:
-    """The stored score, or that of the stored predictions; the mean over replicates."""
-    if metric in record.scores:
-        return record.scores[metric].value
-    target = target_of(record)
-    found = [evaluate(metric, predictions.truth, o, predictions.kind, target).value for o in predictions.outputs]
-    known = [value for value in found if value is not None]
-    return sum(known) / len(known) if known and len(known) == len(found) else None
+def _exchanged(empty: Comparison, pair: tuple[Operand, Operand]) -> float:
+    """The p-value of exchanging the two models' answers."""
+    records = [one.records[empty.task] for one in pair]
+    first, second = map(_outputs, records)
+    stream = str(records[0].key["data"]["test"])
+    dependence = dependence_of(records[0])
+    try:
+        return swap_p(second, first, empty.metric, target_of(records[0]), stream, dependence=dependence)
+    except RequestError as error:
+        raise RequestError(f"{empty.task}, {empty.model}: {error}") from error
 
 
-def _judged(found: Sequence[Comparison], rules: Rules) -> list[Comparison]:
+def _judged(found: Sequence[Comparison], rules: Rules, how: How) -> list[Comparison]:
     """Comparisons with p-values adjusted over all of them, and their verdicts."""
     ps = [one.p for one in found]
+    adjusted = holm(ps)
+    if how.adjust == "step-down":
+        from .compare_step import stepped
+
+        adjusted = stepped(found)
     judged = []
-    for one, adjusted, exploratory in zip(found, holm(ps), benjamini_hochberg(ps), strict=True):
+    for one, p, exploratory in zip(found, adjusted, benjamini_hochberg(ps), strict=True):
         word: Word = "undecided"
         inside = False
         if one.difference is not None:
             best = METRICS[one.metric].best
-            word, inside = verdict(one.difference, adjusted, rules, best, max(one.units, 1.0))
-        judged.append(replace(one, p_holm=adjusted, p_bh=exploratory, verdict=word, inside=inside))
+            word, inside = verdict(one.difference, p, rules, best, max(one.units, 1.0))
+        judged.append(replace(one, p_holm=p, p_bh=exploratory, verdict=word, inside=inside))
     return judged
 
 
-def _means(found: Sequence[Comparison], models: Sequence[str], rules: Rules) -> list[Comparison]:
-    """For each suite and metric of several tasks, the mean of each model over the tasks that all models have."""
+def common_tasks(found: Sequence[Comparison]) -> dict[tuple[str, str], tuple[dict[str, list[Comparison]], int]]:
+    """For each suite and metric of several tasks those on which every model was compared, and how many lack one."""
     groups: dict[tuple[str, str], dict[str, list[Comparison]]] = {}
     for one in found:
         groups.setdefault((one.task.split("/")[0], one.metric), {}).setdefault(one.task, []).append(one)
+    common = {}
+    for key, tasks in groups.items():
+        whole = {task: row for task, row in tasks.items() if all(one.difference for one in row)}
+        if len(tasks) > 1 and whole:
+            common[key] = (whole, len(tasks) - len(whole))
+    return common
+
+
+def _means(found: Sequence[Comparison], labels: Sequence[str], rules: Rules) -> list[Comparison]:
+    """For each suite and metric of several tasks, the mean of each model over the tasks that all models have."""
     means = []
-    for (suite, metric), tasks in groups.items():
-        common = {task: row for task, row in tasks.items() if all(one.difference for one in row)}
-        if len(tasks) < 2 or not common:
-            continue
-        for at, model in enumerate(models):
-            row = [comparisons[at] for comparisons in common.values()]
-            empty = Comparison(suite, model, metric, tasks=tuple(common), missing=len(tasks) - len(common))
+    for (suite, metric), (tasks, missing) in common_tasks(found).items():
+        whole = suite_mean([row[0].joint for row in tasks.values() if row[0].joint])
+        for at, model in enumerate(labels[1:]):
+            row = [comparisons[at] for comparisons in tasks.values()]
+            empty = Comparison(suite, model, metric, labels[0], tasks=tuple(tasks), missing=missing, joint=whole)
             means.append(_mean(empty, row, rules))
     return means
 
 
 def _mean(empty: Comparison, row: Sequence[Comparison], rules: Rules) -> Comparison:
-    differences = [one.difference for one in row if one.difference is not None]
-    parts = [one.part for one in row if one.part is not None]
-    values = [d.value for d in differences if d.value is not None]
-    if len(parts) == len(row):
-        made = mean_difference(parts, rules.level)
-    else:
-        made = Difference(empty.metric, sum(values) / len(values), note="no interval: a task of the mean has none")
+    assert empty.joint is not None
+    first, second = (empty.joint.models.index(label) for label in (empty.reference, empty.model))
+    made = empty.joint.difference(second, first)
+    if made.se is None:
+        made = replace(made, note="no interval: a task of the mean has none")
     silent = sum(one.p is None for one in row)
     if silent and made.se is not None:
         made = replace(made, note=f"no claim: {silent} of {len(row)} tasks have too few independent groups")
@@ -203,6 +259,7 @@ def target_of(record: RunRecord) -> Target:
     return Target(record.task["target"]["kind"], tuple(record.task["target"]["classes"]))
 
 
-def _dependence(record: RunRecord) -> Dependence:
+def dependence_of(record: RunRecord) -> Dependence:
+    """Which test rows are not independent, as the record has it."""
     facts: dict[str, Any] = dict(record.task["dependence"])
     return Dependence(**facts | {"shares_test_rows_with": tuple(facts.get("shares_test_rows_with", ()))})

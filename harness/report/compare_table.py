@@ -9,22 +9,38 @@ from typing import Any
 from ..protocols import PROTOCOLS
 from ..stats.verdict import POWER, Rules
 from .cells import cell, metric_title, pattern
-from .compare import Comparison
+from .compare import Comparison, How
+from .compare_seeds import seed_notes
+from .compare_summary import summary_tables
 from .operands import Operand
 from .render import MISSING, Table
 from .tables import number
 
+ADJUSTED = {"holm": "Holm", "step-down": "step-down"}
+TESTED = {"bootstrap": "", "permutation": ", by exchanging the two models' answers (means: bootstrap)"}
 LONG = 50
 """Characters from which a reason is a footnote."""
 Reasons = Mapping[str, tuple[str, str]]
 """Pattern of a reason → its letter and its footnote."""
 
 
-def compare_table(found: Sequence[Comparison], operands: Sequence[Operand], rules: Rules) -> Table:
-    """One row per task and model, then the means; csv and json hold the unrounded numbers and the p of both kinds."""
+def compare_table(
+    found: Sequence[Comparison],
+    groups: Sequence[Operand] | Sequence[Sequence[Operand]],
+    rules: Rules,
+    how: How | None = None,
+) -> Table:
+    """One row per task and model, then the means and the summaries; csv and json hold the unrounded numbers.
+
+    `groups`: the operands, or several lists of them, each with its own reference.
+    """
+    how = how or How()
+    nested = [[one] if isinstance(one, Operand) else list(one) for one in groups]
+    operands = [one for group in nested for one in group]
+    apart = len(nested) > 1 and not isinstance(groups[0], Operand)
     metrics = list(dict.fromkeys(metric_title(one.metric) for one in found))
     several = len(operands) > 2
-    reference = operands[0].label
+    reference = "reference" if apart else operands[0].label
     other = "score" if several else operands[1].label
     head = (
         metrics[0] if len(metrics) == 1 else "task",
@@ -34,14 +50,15 @@ def compare_table(found: Sequence[Comparison], operands: Sequence[Operand], rule
         other,
         f"difference [{100 * rules.level:g}%]",
         "p",
-        "p (Holm)",
+        f"p ({ADJUSTED[how.adjust]})",
         "could show",
         "verdict",
     )
     reasons = _reasons(found)
     rows = tuple(_row(one, len(metrics) > 1, several, verdict_text(one, rules, reasons)) for one in found)
-    notes = (*_notes(found, operands, rules), *(text for _, text in reasons.values()))
-    return Table("", head, rows, notes, tuple(_datum(one, reference) for one in found))
+    notes = (*_notes(found, operands, (rules, how)), *(text for _, text in reasons.values()))
+    below = () if apart else summary_tables(found, rules)
+    return Table("", head, rows, notes, tuple(_datum(one, how) for one in found), below=below)
 
 
 def signed(value: float | None) -> str:
@@ -122,17 +139,24 @@ def _name(one: Comparison) -> str:
     return f"{one.task}: mean of {f'{n}/{n + one.missing}' if one.missing else n} tasks"
 
 
-def _notes(found: Sequence[Comparison], operands: Sequence[Operand], rules: Rules) -> list[str]:
+def _notes(found: Sequence[Comparison], operands: Sequence[Operand], by: tuple[Rules, How]) -> list[str]:
     """What the columns mean, who was compared, and what holds for this table only."""
+    rules, how = by
     tests = sum(one.p is not None for one in found if not one.tasks)
+    references = list(dict.fromkeys(one.reference for one in found))
+    against = references[0] if len(references) == 1 else "the same model in the first place named"
+    adjusted = ADJUSTED[how.adjust]
     notes = [
-        f"difference: score minus that of {operands[0].label} on the same test rows (paired bootstrap); "
-        f"p: two-sided; Holm: over {tests} comparison{'' if tests == 1 else 's'}, means among themselves",
-        f"better, worse: p (Holm) below {rules.alpha:g}; equivalent: the {100 - 200 * rules.alpha:g}% interval lies "
-        f"inside ±{rules.margin:g}; could show: the difference that such a test set shows in {100 * POWER:g}% of cases",
+        f"difference: score minus that of {against} on the same test rows (paired bootstrap); "
+        f"p: two-sided{TESTED[how.test]}; {adjusted}: over {tests} comparison{'' if tests == 1 else 's'}, means among "
+        "themselves",
+        f"better, worse: p ({adjusted}) below {rules.alpha:g}; equivalent: the {100 - 200 * rules.alpha:g}% interval "
+        f"lies inside ±{rules.margin:g}; could show: the difference that such a test set shows in "
+        f"{100 * POWER:g}% of cases",
         "; ".join(_who(one) for one in operands),
     ]
     notes += [_checkpoint(one) for one in operands if _one_seed(one)]
+    notes += seed_notes(operands)
     if any(one.missing for one in found):
         notes.append("mean: over the tasks that all models have; nothing is filled in for the others")
     remarks = [
@@ -162,16 +186,18 @@ def _checkpoint(one: Operand) -> str:
     )
 
 
-def _datum(one: Comparison, reference: str) -> dict[str, Any]:
+def _datum(one: Comparison, how: How) -> dict[str, Any]:
     """One line of csv and json."""
     made = one.difference
     return {
         "kind": "mean" if one.tasks else "task", "task": one.task, "tasks": len(one.tasks) or 1,
-        "tasks_missing": one.missing, "reference": reference, "model": one.model, "metric": one.metric,
+        "tasks_missing": one.missing, "reference": one.reference, "model": one.model, "metric": one.metric,
         "reference_value": one.scores[0], "value": one.scores[1],
         "difference": made.value if made else None,
         "low": made.low if made else None, "high": made.high if made else None,
-        "se": made.se if made else None, "p": one.p, "p_holm": one.p_holm, "p_bh_exploratory": one.p_bh,
+        "se": made.se if made else None, "p": one.p,
+        "p_holm": one.p_holm if how.adjust == "holm" else None,
+        "p_step_down": one.p_holm if how.adjust == "step-down" else None, "p_bh_exploratory": one.p_bh,
         "detectable": one.detectable, "verdict": one.verdict if made else None, "inside_margin": one.inside,
         "method": made.method if made else "", "note": made.note if made else one.reason,
     }  # fmt: skip

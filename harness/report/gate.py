@@ -1,0 +1,250 @@
+"""Did a score regress? Every cell of BASE against its successor in NEW, with one promise for the whole table.
+
+pairs ──holds?──► changed or lost: fail
+      ──scores──► exact (no seed) or paired with the noise of both sides ──Holm──► pass, fail, undecided
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+from scipy.stats import t as student
+
+from ..errors import DataError, RecordError, RequestError
+from ..metrics import METRICS
+from ..protocols import PROTOCOLS
+from ..stats.difference import Difference
+from ..stats.multiple import holm
+from ..stats.order import aligned
+from ..stats.sampling import DIGITS, panel_of, point_values
+from ..stats.variance import Noise
+from ..types import Predictions, RunRecord
+from .compare import dependence_of, target_of
+from .gate_changes import changes, holes
+from .gate_noise import Spread, moderated, spread
+from .gate_pairs import Pair
+
+Word = Literal["pass", "fail", "undecided"]
+SMALL = 1e-9
+"""A drop that exceeds the margin by less is the margin: decimal fractions are not exact in binary."""
+
+
+@dataclass(frozen=True)
+class GateRules:
+    """What counts as a regression, and how sure one must be."""
+
+    margin: float = 0.01
+    alpha: float = 0.05
+    strict: bool = False
+    resamples: int = 10_000
+
+    @property
+    def level(self) -> float:
+        """Level of the intervals, whose ends agree with one-sided tests at alpha."""
+        return 1.0 - 2.0 * self.alpha
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One model on one task: scores, their change, and the verdict with its reason."""
+
+    task: str
+    model: str
+    metric: str = ""
+    scores: tuple[float | None, float | None] = (None, None)
+    """In BASE and in NEW; the mean over seeds."""
+    change: Difference | None = None
+    """NEW minus BASE; its `p` is one-sided, for a drop of no more than the margin. None where nothing was compared."""
+    exact: bool = False
+    """No seed on either side: what is said is a fact of this test set."""
+    p_holm: float | None = None
+    power: float | None = None
+    """Probability that non-inferiority is shown if nothing changed."""
+    inside: bool = False
+    """Shown not to have dropped by more than the margin."""
+    verdict: Word = "undecided"
+    reason: str = ""
+    notes: tuple[str, ...] = ()
+    spread: Spread | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def compared(self) -> bool:
+        return self.change is not None
+
+
+@dataclass(frozen=True)
+class Gate:
+    """All verdicts, failures first."""
+
+    cells: tuple[Judged, ...]
+    rules: GateRules
+    extra: int = 0
+    """Cells that only NEW has; they are not judged unless they failed."""
+
+    @property
+    def passed(self) -> bool:
+        words = {one.verdict for one in self.cells}
+        return "fail" not in words and not (self.rules.strict and "undecided" in words)
+
+    def count(self, word: Word) -> int:
+        return sum(one.verdict == word for one in self.cells)
+
+
+def gate(found: Sequence[Pair], rules: GateRules | None = None) -> Gate:
+    """The verdicts on pairs of cells.
+
+    Raises RequestError where no two cells can be compared and nothing is lost either: such a gate guards nothing.
+    """
+    rules = rules or GateRules()
+    old = [pair for pair in found if pair.base or (pair.new and pair.new.status == "failed")]
+    judged = _decided(_tested([_judged(pair, rules) for pair in old], rules), rules)
+    if not any(one.compared or one.verdict == "fail" for one in judged):
+        why = next((f": {one.task}: {one.reason}" for one in judged), "")
+        raise RequestError(f"nothing of BASE can be compared with NEW{why}.")
+    order: list[Word] = ["fail", "undecided", "pass"]
+    return Gate(tuple(sorted(judged, key=lambda one: order.index(one.verdict))), rules, len(found) - len(old))
+
+
+def _judged(pair: Pair, rules: GateRules) -> Judged:
+    """One cell, its p-value not yet adjusted."""
+    empty = Judged(pair.task, pair.model)
+    word, reason = holes(pair)
+    if reason:
+        return replace(empty, verdict=word, reason=reason)
+    assert pair.base is not None
+    assert pair.new is not None
+    empty = replace(empty, metric=str(pair.base.task["metric"]))
+    data, protocol = changes(pair.base, pair.new)
+    if data:
+        return replace(empty, verdict="fail", reason=data)
+    made = _scored(empty, pair.base, pair.new, rules)
+    return replace(made, verdict="fail", reason=_both(protocol, made.reason)) if protocol else made
+
+
+def _both(*texts: str) -> str:
+    return "; ".join(text for text in texts if text)
+
+
+def _scored(empty: Judged, base: RunRecord, new: RunRecord, rules: GateRules) -> Judged:
+    """The change of the score and its noise, from the predictions of both sides."""
+    assert base.outputs is not None
+    assert new.outputs is not None
+    try:
+        before = base.outputs()
+    except RecordError as problem:
+        return replace(empty, reason=f"BASE: {problem}")
+    try:
+        now = new.outputs()
+        before = aligned(before, now)
+    except (RecordError, DataError) as problem:
+        return replace(empty, verdict="fail", reason=f"NEW: {problem}")
+    exact = all(_seedless(one) for one in (base, new))
+    if exact or np.array_equal(before.outputs, now.outputs):
+        return _exact(empty, base, (before, now), exact)
+    return _noisy(empty, base, (before, now), rules)
+
+
+def _seedless(record: RunRecord) -> bool:
+    """No seed decides what the model says, so that a rerun says the same."""
+    spec = PROTOCOLS.get(str(record.protocol.get("name")))
+    return spec is not None and not spec.uses_seed and len(record.replicates) == 1
+
+
+def _exact(empty: Judged, record: RunRecord, said: tuple[Predictions, Predictions], exact: bool) -> Judged:
+    """A change without noise: on these rows it is what it is."""
+    target = target_of(record)
+    before, now = (_mean([v.value for v in point_values(panel_of(one, target), empty.metric)]) for one in said)
+    if before is None or now is None:
+        return _undefined(replace(empty, scores=(before, now)))
+    change = Difference(empty.metric, now - before, se=0.0, method="exact" if exact else "the same predictions")
+    return replace(empty, scores=(before, now), change=change, exact=True, power=1.0)
+
+
+def _undefined(empty: Judged) -> Judged:
+    if empty.scores[0] is not None:
+        return replace(empty, verdict="fail", reason=f"lost: {empty.metric} is undefined in NEW")
+    return replace(empty, reason=f"{empty.metric} is undefined in BASE")
+
+
+def _noisy(empty: Judged, record: RunRecord, said: tuple[Predictions, Predictions], rules: GateRules) -> Judged:
+    """A change with what its rows and seeds say of its noise; the tests come when all tasks are known."""
+    target, how = target_of(record), (dependence_of(record), str(record.key["data"]["test"]))
+    scores = [[v.value for v in point_values(panel_of(one, target), empty.metric)] for one in said]
+    before, now = (_mean(found) for found in scores)
+    empty = replace(empty, scores=(before, now))
+    if before is None or now is None:
+        return _undefined(empty)
+    found = spread(said, empty.metric, target, how, rules.resamples)
+    seeds = sorted(len(one.outputs) for one in said)
+    notes = {1: "one seed on each side: holds for these checkpoints, not for training again"} if seeds[1] == 1 else {
+        1: f"one seed on one side: it is taken to vary as the {seeds[1]} of the other"}  # fmt: skip
+    note = notes.get(seeds[0], "")
+    change = Difference(empty.metric, now - before, method="paired bootstrap")
+    return replace(empty, change=change, spread=found, reason=found.note, notes=(note,) if note else ())
+
+
+def _mean(found: Sequence[float | None]) -> float | None:
+    known = [value for value in found if value is not None]
+    return float(np.mean(known)) if len(known) == len(found) else None
+
+
+def _tested(found: Sequence[Judged], rules: GateRules) -> list[Judged]:
+    """One-sided tests of the changes against the margin; the tasks of a model inform each other on its seeds."""
+    models: dict[str, list[Judged]] = {}
+    for one in found:
+        if one.spread is not None and not one.spread.note:
+            models.setdefault(one.model, []).append(one)
+    noises = {
+        (one.task, one.model): noise
+        for cells in models.values()
+        for one, noise in zip(cells, moderated([c.spread for c in cells if c.spread]), strict=True)
+    }
+    return [_test(one, noises[one.task, one.model], rules) if (one.task, one.model) in noises else one for one in found]
+
+
+def _test(one: Judged, noise: Noise, rules: GateRules) -> Judged:
+    assert one.change is not None
+    value, error, freedom = float(one.change.value or 0.0), noise.error, noise.freedom
+    drop, reach = _drop(one.change), float(student.ppf(1.0 - rules.alpha, freedom)) * error
+    if error == 0.0:
+        p, power, inside = float(drop <= rules.margin + SMALL), 1.0, drop <= rules.margin + SMALL
+    else:
+        p = float(student.sf((drop - rules.margin) / error, freedom))
+        power = float(student.cdf((rules.margin - reach) / error, freedom))
+        inside = drop + reach < rules.margin
+    low, high = (round(end, DIGITS) + 0.0 for end in (value - reach, value + reach))
+    method = f"{one.change.method}, {noise.reference}"
+    change = replace(one.change, low=low, high=high, p=round(p, DIGITS), se=round(error, DIGITS), method=method)
+    return replace(one, change=replace(change, freedom=freedom), power=power, inside=inside)
+
+
+def _drop(change: Difference) -> float:
+    """By how much the score got worse; negative where it got better."""
+    value = float(change.value or 0.0)
+    return -value if METRICS[change.metric].best > 0 else value
+
+
+def _decided(found: Sequence[Judged], rules: GateRules) -> list[Judged]:
+    """Verdicts: Holm over all tests; an exact change needs no test and counts as none."""
+    tests = [one.change.p if one.change and not one.exact and not one.reason else None for one in found]
+    return [_verdict(one, p, rules) for one, p in zip(found, holm(tests), strict=True)]
+
+
+def _verdict(one: Judged, adjusted: float | None, rules: GateRules) -> Judged:
+    if one.change is None or one.reason:
+        return one
+    beyond = f"a drop of more than {rules.margin:g}"
+    if one.exact:
+        down = _drop(one.change) > rules.margin + SMALL
+        return replace(one, inside=not down, verdict="fail" if down else "pass", reason=beyond if down else "")
+    shown = adjusted is not None and adjusted < rules.alpha
+    if shown and not rules.strict:
+        return replace(one, p_holm=adjusted, verdict="fail", reason=f"{beyond} is shown")
+    if one.inside:
+        return replace(one, p_holm=adjusted, verdict="pass")
+    word: Word = "fail" if shown else "undecided"
+    reason = f"{beyond} is {'shown' if shown else 'neither shown nor ruled out'}"
+    return replace(one, p_holm=adjusted, verdict=word, reason=reason)

@@ -1,0 +1,240 @@
+"""More operands of `compare`: trees, revisions, files of predictions, seeds left out; other tests and summaries."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from compare_records import compared, operand, record, rows, saved
+from git_folder import commit, repository
+
+from dnabench.harness.cli import run_words
+from dnabench.harness.errors import RequestError
+from dnabench.harness.report.compare import How, compare_groups
+from dnabench.harness.report.compare_seeds import leave_out
+from dnabench.harness.report.compare_table import compare_table
+from dnabench.harness.report.operands import Operand, matched, operands
+from dnabench.harness.run import npz
+from dnabench.harness.stats.permutation import swap_p
+from dnabench.harness.stats.verdict import Rules
+from dnabench.harness.types import Target
+
+TARGET = Target("class", ("0", "1"))
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two commits: gc stays, kmer gets better; the work tree is the second."""
+    folder = repository(tmp_path / "repo")
+    for correct in (0.6, 0.9):
+        saved(folder / "results", record("kmer", rows("toy/x", correct, model=int(10 * correct))))
+        saved(folder / "results", record("gc", rows("toy/x", 0.6, model=1)))
+        commit(folder, f"{correct}")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_one_model_of_two_revisions_is_told_apart_by_its_label(tree: Path) -> None:
+    found = operands(["git:HEAD~1:results", "kmer"], Path("results"))
+    assert [one.label for one in found] == ["kmer (HEAD~1)", "kmer (results)"]
+    one = compared(*found)[0]
+    assert one.difference is not None
+    assert one.verdict == "better"
+    assert [o.label for o in operands(["kmer", "git:HEAD~1:results", "gc"][:2], Path("results"))] == [
+        "kmer (results)",
+        "kmer (HEAD~1)",
+    ]
+
+
+def test_two_trees_are_compared_model_by_model(tree: Path) -> None:
+    groups = matched(["git:HEAD~1:results", "results"], Path("results"))
+    assert [[one.label for one in group] for group in groups] == [
+        ["gc (HEAD~1)", "gc (results)"],
+        ["kmer (HEAD~1)", "kmer (results)"],
+    ]
+    found = compare_groups(groups, {"toy/x": "accuracy"}, Rules())
+    assert [(one.reference, one.model, one.verdict) for one in found] == [
+        ("gc (HEAD~1)", "gc (results)", "equivalent"),
+        ("kmer (HEAD~1)", "kmer (results)", "better"),
+    ]
+    table = compare_table(found, groups, Rules())
+    assert table.head[1:3] == ("model", "reference")
+    with pytest.raises(RequestError, match="stands for 2 models: name one of gc, kmer"):
+        operands(["git:HEAD~1:results", "results"], Path("results"))
+
+
+def test_trees_without_a_model_in_common_and_twins_are_refused(tree: Path) -> None:
+    saved(Path("other"), record("majority", rows("toy/x", 0.5)))
+    with pytest.raises(RequestError, match="results has no model 'majority': it has gc, kmer"):
+        operands(["results", "other"], Path("nowhere"))
+    with pytest.raises(RequestError, match="are the same run"):
+        operands(["git:HEAD:results", "git:HEAD:results"], Path("results"))
+    (tree / "empty").mkdir()
+    with pytest.raises(RequestError, match="holds no records"):
+        operands(["empty", "kmer"], Path("results"))
+
+
+def test_a_file_of_predictions_is_an_operand(tree: Path, tmp_path: Path) -> None:
+    said = rows("toy/x", 0.9, model=9)
+    file = tmp_path / "mine.npz"
+    file.write_bytes(npz.to_bytes(said))
+    found = operands(["gc", str(file)], Path("results"))
+    assert [one.label for one in found] == ["gc", "mine"]
+    one = compared(*found)[0]
+    assert one.scores[1] == pytest.approx(np.mean(said.outputs[0].argmax(1) == said.truth))
+    for wrong, sentence in (
+        (replace(said, keys=said.keys + np.uint64(1)), "not of the same rows"),
+        (replace(said, truth=1 - said.truth), "disagree on the labels"),
+    ):
+        file.write_bytes(npz.to_bytes(wrong))
+        with pytest.raises(RequestError, match=sentence):
+            compared(*operands(["gc", str(file)], Path("results")))
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "sentence"),
+    [(b"no zip", "x.npz", "cannot be read as .npz"), (None, "gone.csv", "is no file")],
+)
+def test_a_file_that_is_none_is_one_sentence(
+    tree: Path, tmp_path: Path, content: bytes | None, name: str, sentence: str
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(RequestError, match=sentence):
+        operands(["gc", str(tmp_path / name)], Path("results"))
+
+
+def three_seeds(label: str, model: int = 0, *, flat: int | None = None) -> Operand:
+    said = rows("toy/x", 0.8, model=model, seeds=3)
+    if flat is not None:
+        outputs = said.outputs.copy()
+        outputs[flat] = [0.9, 0.1]
+        said = replace(said, outputs=outputs)
+    return operand(label, record(label, said))
+
+
+def test_a_collapsed_seed_is_shown_and_left_out_only_by_name() -> None:
+    pair = [three_seeds("a"), three_seeds("b", 1, flat=2)]
+    with_it = compared(*pair)[0]
+    notes = " ".join(compare_table([with_it], pair, Rules()).notes)
+    assert "b: seed 2 collapsed (the same answer for every row) on toy/x and counts" in notes
+    fewer = leave_out([pair], ["b seed 2"])[0]
+    without_it = compared(*fewer)[0]
+    assert without_it.scores[0] == with_it.scores[0]
+    assert without_it.scores[1] > with_it.scores[1]  # type: ignore[operator]
+    notes = " ".join(compare_table([without_it], fewer, Rules()).notes)
+    assert "b: without seed 2, left out by name" in notes
+    assert "collapsed" not in notes
+    both = leave_out([pair], ["seed 2"])[0]
+    assert all(len(one.records["toy/x"].outputs().outputs) == 2 for one in both)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["seed 9"], "no record has it"),
+        (["c seed 1"], "no model 'c' here: a, b"),
+        (["2"], "write 'seed 2'"),
+        (["seed 0", "seed 1", "seed 2"], "has no seed but seed 0, seed 1, seed 2"),
+    ],
+)
+def test_a_seed_that_cannot_be_left_out_is_said(words: list[str], sentence: str) -> None:
+    with pytest.raises(RequestError, match=sentence):
+        leave_out([[three_seeds("a"), three_seeds("b", 1)]], words)
+
+
+def test_the_permutation_test_gives_its_own_p_and_the_same_difference() -> None:
+    a, b = rows("toy/x", 0.75, model=1), rows("toy/x", 0.8, model=2)
+    pair = [operand("a", record("a", a)), operand("b", record("b", b))]
+    one = compare_groups([pair], {"toy/x": "mcc"}, Rules(), How("permutation"))[0]
+    usual = compare_groups([pair], {"toy/x": "mcc"}, Rules())[0]
+    assert one.p == swap_p(b, a, "mcc", TARGET, "rows of toy/x")
+    assert one.difference == usual.difference
+    assert one.p == pytest.approx(usual.p, abs=0.03)
+    seeds = [three_seeds("a"), three_seeds("b", 1)]
+    with pytest.raises(RequestError, match=r"toy/x, b: .*3 replicates"):
+        compare_groups([seeds], {"toy/x": "mcc"}, Rules(), How("permutation"))
+
+
+def test_stepping_down_is_never_less_sure_than_holm_by_much_and_keeps_the_order() -> None:
+    def of(name: str, number: int) -> Operand:
+        said = [rows(f"toy/{t}", 0.7 + 0.015 * number, model=number, start=9 * i) for i, t in enumerate("xyz")]
+        return operand(name, *(record(name, one) for one in said))
+
+    group = [of(name, number) for number, name in enumerate("abcd")]
+    tasks = dict.fromkeys(("toy/x", "toy/y", "toy/z"), "accuracy")
+    usual, stepped = (compare_groups([group], tasks, Rules(), How(adjust=how)) for how in ("holm", "step-down"))  # type: ignore[arg-type]
+    for one, other in zip(usual, stepped, strict=True):
+        assert one.p is not None
+        assert one.p_holm is not None
+        assert other.p_holm is not None
+        assert one.p - 1e-3 <= other.p_holm <= one.p_holm + 0.02
+    table = compare_table(stepped, group, Rules(), How(adjust="step-down"))
+    assert "p (step-down)" in table.head
+    assert all(row["p_holm"] is None for row in table.data)
+
+
+def test_the_summary_gives_mean_rank_and_win_rate_of_the_tasks_that_all_have() -> None:
+    def of(name: str, correct: float, tasks: str) -> Operand:
+        said = [rows(f"toy/{t}", correct, model=len(name) + ord(t), start=1000 * ord(t)) for t in tasks]
+        return operand(name, *(record(name, one) for one in said))
+
+    group = [of("a", 0.6, "xyz"), of("bb", 0.75, "xyz"), of("ccc", 0.9, "xy")]
+    table = compare_table(compared(*group), group, Rules())
+    (summary,) = table.below
+    assert summary.title == "toy: 2/3 tasks that all models have"
+    assert [row[0] for row in summary.rows] == ["a", "bb", "ccc"]
+    found = {row["model"]: row for row in summary.data}
+    assert [found[m]["mean_rank"] for m in ("a", "bb", "ccc")] == pytest.approx([3, 2, 1])
+    assert [found[m]["win_rate"] for m in ("a", "bb", "ccc")] == pytest.approx([0, 0.5, 1])
+    assert [found[m]["beaten_by_none"] for m in ("a", "bb", "ccc")] == [False, False, True]
+    assert found["ccc"]["value"] == pytest.approx(compared(*group)[-1].scores[1])
+
+
+def command(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    capsys.readouterr()
+    code = run_words(["compare", *words])
+    said = capsys.readouterr()
+    return code, said.out, said.err
+
+
+def test_the_command_takes_all_of_it(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = command(capsys, "git:HEAD~1:results", "results", "--format", "csv", "--level", "0.9")
+    assert (code, err) == (0, "")
+    table = list(csv.DictReader(io.StringIO(out)))
+    assert [row["model"] for row in table] == ["gc (results)", "kmer (results)"]
+    wide = json.loads(command(capsys, "gc", "kmer", "--json")[1])[0]
+    narrow = json.loads(command(capsys, "gc", "kmer", "--json", "--level", "0.8")[1])[0]
+    assert narrow["high"] - narrow["low"] < wide["high"] - wide["low"]
+    assert command(capsys, "gc", "kmer", "--test", "permutation", "--adjust", "step-down")[0] == 0
+    for words, sentence in (
+        (("--level", "0.9", "--alpha", "0.1"), "one thing"),
+        (("--test", "permutations"), "Did you mean 'permutation'"),
+        (("--adjust", "none"), "none of holm, step-down"),
+        (("--leave-out", "seed 0"), "has no seed but seed 0"),
+    ):
+        code, out, err = command(capsys, "gc", "kmer", *words)
+        assert (code, out) == (2, "")
+        assert sentence in err
+        assert err.count("\n") == 1
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+def test_the_tex_table_compiles(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    body = command(capsys, "git:HEAD~1:results", "results", "--format", "tex")[1]
+    text = "\\documentclass{article}\n\\usepackage{booktabs}\n\\begin{document}\n" + body + "\\end{document}\n"
+    (tmp_path / "t.tex").write_text(text, encoding="utf-8")
+    done = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"],
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout.decode("latin-1")[-2000:]
