@@ -108,7 +108,7 @@ def test_without_usable_dev_rows_the_last_epoch_is_kept() -> None:
     copied = Split("dev", ROWS.train.inputs, ROWS.train.labels, TWO)
     found = finetune(CNN(), TrainRows(ROWS.train, copied), TEST.inputs, {**QUICK, "epochs": 2}, 0)
     assert found.chosen["epoch"] == 2
-    assert found.chosen["rule"] == "last epoch: too few usable dev rows"
+    assert found.chosen["rule"] == "last step: too few usable dev rows"
     assert found.chosen["dev_scores"] == []
 
 
@@ -150,7 +150,7 @@ def test_rows_of_different_lengths_and_strange_letters_are_served() -> None:
     assert found.outputs.shape == (5, 2)
 
 
-def test_pairs_and_unknown_settings_are_refused() -> None:
+def test_half_a_pair_and_unknown_settings_are_refused() -> None:
     with pytest.raises(RequestError, match="pairs"):
         finetune(CNN(), ROWS, Inputs(["A"], ["C"]), QUICK, 0)
     with pytest.raises(RequestError, match="Did you mean 'epochs'"):

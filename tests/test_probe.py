@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from dnabench.adapters.kmer import Kmer
 from dnabench.adapters.onehot import OneHot
+from dnabench.harness.metrics import evaluate
 from dnabench.harness.protocols import TrainRows
 from dnabench.harness.protocols import probe as probe_module
 from dnabench.harness.protocols.linear import solve_path
@@ -244,3 +245,56 @@ def _gue(task: str) -> list[Split]:
         labels = np.array([int(row["label"]) for row in rows])
         splits.append(Split(name, Inputs([row["sequence"] for row in rows]), labels, TWO))
     return splits
+
+
+class Pairs:
+    """Shares of the four bases: whether two rows belong together is in their distance only."""
+
+    def embed(self, sequences: Sequence[str]) -> Any:
+        return np.array([[s.count(base) / len(s) for base in "ACGT"] for s in sequences])
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_a_pair_is_told_by_what_its_sides_have_in_common(sparse: bool) -> None:
+    draw = np.random.default_rng(5)
+
+    class Sparse(Pairs):
+        def embed(self, sequences: Sequence[str]) -> Any:
+            return sp.csr_matrix(super().embed(sequences))
+
+    def rows(n: int) -> Split:
+        same = np.arange(n) % 2
+        first = draw.dirichlet(np.ones(4), n)
+        second = np.where(same[:, None] == 1, first, draw.dirichlet(np.ones(4), n))
+        sides = [["".join(draw.choice(list("ACGT"), 200, p=p)) for p in side] for side in (first, second)]
+        return Split("x", Inputs(*sides), same.astype(np.int64), TWO)
+
+    train, dev, test = rows(300), rows(100), rows(200)
+    model = Sparse() if sparse else Pairs()
+    found = probe(model, TrainRows(train, dev), test.inputs, dict(CONFIG) | {"metric": "accuracy"})
+    assert (found.outputs.argmax(1) == test.labels).mean() > 0.9
+    one = np.array([[1.0, 3.0]])
+    paired = probe_module.paired(sp.csr_matrix(one), sp.csr_matrix(one[:, ::-1])).toarray()
+    assert paired.tolist() == probe_module.paired(one, one[:, ::-1]).tolist() == [[1, 3, 3, 1, 2, 2, 3, 3]]
+
+
+def test_a_model_is_made_ready_for_both_sides_of_a_pair() -> None:
+    ready = probe_module.prepared(OneHot(), Inputs(["ACG"], ["ACGTACGT"]))
+    assert ready.width == 8
+
+
+def test_labels_of_one_class_in_train_are_predicted_as_that_class_and_do_not_spoil_the_others() -> None:
+    x, y = problem(n=400, d=6)
+    names = [f"{i:04d}" for i in range(400)]
+    labels = np.stack([y, np.zeros(400), np.ones(400), 1 - y], 1).astype(np.int8)
+    target = Target("multilabel", ("a", "never", "always", "b"))
+    model = Table(dict(zip(names, x, strict=True)))
+    parts = [Split("x", Inputs(names[a:b]), labels[a:b], target) for a, b in ((0, 200), (200, 300), (300, 400))]
+    found = probe(model, TrainRows(*parts[:2]), parts[2].inputs, dict(CONFIG) | {"metric": "auroc"})
+    assert (found.outputs[:, 1] < 0.05).all()
+    assert (found.outputs[:, 2] > 0.95).all()
+    assert found.outputs[:, 0] == pytest.approx(1 - found.outputs[:, 3], abs=1e-3)
+    score = evaluate("auroc", parts[2].labels, found.outputs, "probability", target)
+    assert score.value is not None
+    assert score.value > 0.6
+    assert "undefined in 2 of 4 labels" in score.note

@@ -61,7 +61,9 @@ def rows(n: int = 60) -> tuple[TrainRows, Inputs]:
         (("fit", "embed", "module"), "fit"),
         (("embed", "module"), "probe"),
         (("module",), "finetune"),
-        (("log_likelihood",), None),
+        (("module", "log_likelihood"), "finetune"),
+        (("log_likelihood",), "zero_shot"),
+        (("predict",), None),
     ],
 )
 def test_the_default_protocol_follows_from_what_a_model_offers(offered: Any, expected: Any) -> None:
@@ -78,8 +80,15 @@ def test_a_request_wins_over_the_default_or_says_why_not() -> None:
         "finetune needs a model that offers module, which toy does not",
     )
     pairs = dataclasses.replace(TASK, inputs="pair")
-    assert choose(pairs, both, "probe") == (None, "probe does not serve pair inputs")
-    assert choose(pairs, both)[0] is None
+    assert choose(pairs, both, "fit") == (None, "fit does not serve pair inputs")
+    assert choose(pairs, both)[0] == "probe"
+    assert choose(pairs, Model("fit"))[0] is None
+    three = dataclasses.replace(TASK, target=Target("class", ("a", "b", "c")))
+    assert choose(three, Model("log_likelihood")) == (
+        None,
+        "no protocol serves sequence inputs with a model that offers log_likelihood",
+    )
+    assert choose(three, Model("log_likelihood"), "zero_shot")[1].endswith("serves two classes only")
     only_fit = dataclasses.replace(TASK, protocols=("fit",))
     assert choose(only_fit, Model("embed"), "probe")[0] is None
     with pytest.raises(RequestError, match="Did you mean 'probe'"):
@@ -116,6 +125,8 @@ def test_a_configuration_is_whole_and_survives_json() -> None:
         (("probe", TASK, None, {"metric": "r2"}), "r2 does not score a class target"),
         (("fit", TASK, None, {"selected_on": "test"}), "no settings"),
         (("finetune", TASK, None, {"epochs": -1}), "epochs"),
+        (("zero_shot", TASK, None, {"per": "token"}), "must be base or row"),
+        (("zero_shot", TASK, None, {"higher": "class 0"}), "would be learning"),
         (("prove", TASK), "Did you mean 'probe'"),
     ],
 )

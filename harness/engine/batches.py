@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -13,6 +16,8 @@ from ..errors import Unavailable
 from ..sequence import lengths as bases_of
 
 Index = NDArray[np.int64]
+Cut = Callable[[Index, int], list[Index]]
+"""Lengths and a budget to batches of row numbers."""
 _POOL = 32
 
 
@@ -32,6 +37,18 @@ def token_batches(lengths: Sequence[int] | Index, budget: int) -> list[Index]:
         batches.append(order[start : start + rows])
         start += rows
     return batches
+
+
+def equal_batches(lengths: Sequence[int] | Index, budget: int) -> list[Index]:
+    """As `token_batches`, but only rows of one length go together: for networks that take no padding mask.
+
+    >>> [batch.tolist() for batch in equal_batches([2, 9, 3, 3], 9)]
+    [[1], [2, 3], [0]]
+    """
+    sizes = np.asarray(lengths, np.int64)
+    order = np.argsort(-sizes, kind="stable")
+    runs = np.split(order, np.flatnonzero(np.diff(sizes[order])) + 1) if len(order) else []
+    return [run[batch] for run in runs for batch in token_batches(sizes[run], budget)]
 
 
 def shuffled_batches(lengths: Index, rows: int, draw: np.random.Generator) -> list[Index]:
@@ -63,17 +80,78 @@ def in_batches(
     budget is halved for all that follows; Unavailable if a single row is too much.
     """
     sizes = bases_of(sequences) if lengths is None else np.asarray(lengths, np.int64)
-    waiting = token_batches(sizes, budget)
-    parts: list[tuple[Index, NDArray[Any]]] = []
-    while waiting:
-        batch = waiting.pop(0)
-        try:
-            parts.append((batch, function([sequences[i] for i in batch])))
-        except torch.cuda.OutOfMemoryError:
-            budget = halved(budget, batch, sizes)
-            left = np.concatenate([batch, *waiting])
-            waiting = [left[part] for part in token_batches(sizes[left], budget)]
-    return _in_order(parts, len(sequences))
+
+    def at_once(batch: Index) -> Callable[[], NDArray[Any]]:
+        part = function([sequences[i] for i in batch])
+        return lambda: part
+
+    return _in_order(over_batches([at_once], sizes, budget), len(sequences))
+
+
+def over_batches(
+    workers: Sequence[Callable[[Index], Callable[[], Any]]], lengths: Index, budget: int, cut: Cut = token_batches
+) -> list[tuple[Index, Any]]:
+    """All rows in batches that workers take in turn, one worker to a device: (rows, what came of them) of each.
+
+    A worker starts a batch and returns what waits for its result; it is asked for the result when the next batch
+    has been started, so that an accelerator never waits for the host. Where its memory is full the budget is
+    halved for all that follows; Unavailable if a single row is too much.
+    """
+    work = _Work(np.asarray(lengths, np.int64), budget, cut)
+    if len(workers) == 1:
+        return list(_results(workers[0], work))
+    with ThreadPoolExecutor(len(workers)) as pool:
+        parts = list(pool.map(lambda worker: list(_results(worker, work)), workers))
+    return [one for part in parts for one in part]
+
+
+@dataclass
+class _Work:
+    """The batches that nobody has taken yet."""
+
+    lengths: Index
+    budget: int
+    cut: Cut
+    waiting: list[Index] = field(default_factory=list)
+    lock: Lock = field(default_factory=Lock)
+
+    def __post_init__(self) -> None:
+        self.waiting = self.cut(self.lengths, self.budget)
+
+    def take(self) -> Index | None:
+        with self.lock:
+            return self.waiting.pop(0) if self.waiting else None
+
+    def put_back(self, batch: Index) -> None:
+        """A batch that was too large: smaller ones from now on, for it and for all that wait."""
+        with self.lock:
+            self.budget = halved(self.budget, batch, self.lengths)
+            left = np.concatenate([batch, *self.waiting])
+            self.waiting = [left[part] for part in self.cut(self.lengths[left], self.budget)]
+
+    def stop(self) -> None:
+        with self.lock:
+            self.waiting = []
+
+
+def _results(worker: Callable[[Index], Callable[[], Any]], work: _Work) -> Iterator[tuple[Index, Any]]:
+    """What one worker makes of the batches that it takes, one batch behind."""
+    before: tuple[Index, Callable[[], Any]] | None = None
+    try:
+        while (batch := work.take()) is not None:
+            try:
+                started = worker(batch)
+            except torch.cuda.OutOfMemoryError:
+                work.put_back(batch)
+                continue
+            if before is not None:
+                yield before[0], before[1]()
+            before = batch, started
+    except BaseException:
+        work.stop()
+        raise
+    if before is not None:
+        yield before[0], before[1]()
 
 
 def halved(budget: int, batch: Index, lengths: Index) -> int:

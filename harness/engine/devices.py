@@ -8,6 +8,9 @@ from contextlib import contextmanager
 import torch
 
 from ..errors import Unavailable
+from .recipe import Precision
+
+TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -18,9 +21,34 @@ def choose_device(name: str = "auto") -> torch.device:
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise Unavailable("device cuda was asked for and torch sees none here: use device=auto or device=cpu")
-    return torch.device(name)
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        count = torch.cuda.device_count()
+        raise Unavailable(
+            f"device {name} was asked for and torch sees {count or 'none'} here: use device=auto or device=cpu"
+        )
+    return device
+
+
+def choose_devices(name: str, how_many: str) -> tuple[torch.device, ...]:
+    """The one device, or all accelerators of its kind; the CPU is always one.
+
+    >>> choose_devices("cpu", "all")
+    (device(type='cpu'),)
+    """
+    device = choose_device(name)
+    if device.type != "cuda" or how_many == "one":
+        return (device,)
+    return tuple(torch.device("cuda", i) for i in range(torch.cuda.device_count()))
+
+
+def possible_precision(device: torch.device, precision: Precision) -> Precision:
+    """The precision that a device can train in: float16 needs an accelerator, the CPU takes float32 for it.
+
+    >>> possible_precision(torch.device("cpu"), "float16"), possible_precision(torch.device("cpu"), "bfloat16")
+    ('float32', 'bfloat16')
+    """
+    return "float32" if precision == "float16" and device.type == "cpu" else precision
 
 
 @contextmanager
@@ -37,7 +65,7 @@ def reproducible(seed: int, device: torch.device, threads: int = 1) -> Iterator[
     strict = torch.are_deterministic_algorithms_enabled()
     lenient = torch.is_deterministic_algorithms_warn_only_enabled()
     benchmark, precision = torch.backends.cudnn.benchmark, torch.get_float32_matmul_precision()
-    with torch.random.fork_rng(devices=[torch.cuda.current_device()] if device.type == "cuda" else []):
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count()) if device.type == "cuda" else []):
         try:
             torch.manual_seed(seed)
             if device.type == "cpu":
@@ -54,5 +82,5 @@ def reproducible(seed: int, device: torch.device, threads: int = 1) -> Iterator[
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
-    """The context in which a forward pass runs: bfloat16 where it is safe, or float32 throughout."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16")
+    """The context in which a forward pass runs: half precision where it is safe, or float32 throughout."""
+    return torch.autocast(device.type, dtype=TYPES[precision], enabled=precision != "float32")

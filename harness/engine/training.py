@@ -1,4 +1,4 @@
-"""The training loop: one network, one recipe, the epoch that is best on dev.
+"""The training loop: one network, one recipe, the step that is best on dev.
 
 A network is any `torch.nn.Module` whose `forward(**collate(sequences))` returns raw outputs (n, outputs).
 """
@@ -15,195 +15,258 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..errors import AdapterError
-from ..sequence import lengths as bases_of
 from ..sequence import reverse_complement
-from .batches import Index, halved, in_batches, shuffled_batches, token_batches
-from .devices import autocast, choose_device
+from .batches import Index, shuffled_batches
+from .checkpoint import Checkpoint
+from .gradient import Collate, Learner, Lesson, Network, Rows, predict
 from .recipe import Recipe
+from .tuning import learnt
 
-Collate = Callable[[Sequence[str]], Mapping[str, Tensor]]
+__all__ = ["Collate", "Exam", "Lesson", "Network", "Rows", "Trained", "predict", "train"]
+
 Raw = NDArray[np.float32]
 Judge = Callable[[Raw], tuple[float, ...]]
 """Raw dev outputs to a rank: compared entry by entry, higher is better."""
 
 
 @dataclass(frozen=True)
-class Network:
-    """A torch module and what turns sequences into its keyword arguments."""
-
-    module: nn.Module
-    collate: Collate
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """What to learn: sequences, their labels (along the first axis), mean loss of (raw outputs, labels)."""
-
-    sequences: Sequence[str]
-    labels: Tensor
-    loss: Callable[[Tensor, Tensor], Tensor]
-
-
-@dataclass(frozen=True)
 class Exam:
-    """What selects the epoch: dev sequences and the judge of the raw outputs for them."""
+    """What selects the step: dev sequences and the judge of the raw outputs for them."""
 
     sequences: Sequence[str]
     judge: Judge
+    seconds: Sequence[str] = ()
 
 
 @dataclass
 class Trained:
-    """A trained network, with the epoch whose weights it holds and how it got there."""
+    """A trained network, with the step whose weights it holds and how it got there."""
 
     network: Network
     recipe: Recipe
-    """As it ended: `tokens_per_pass` is what fitted the memory."""
+    """As it ran: `tokens_per_pass` is what fitted the memory, `precision` what the device can do."""
+    step: int = 0
     epoch: int = 0
-    """Counted from 1; the last one where nothing judged."""
+    """In which that step lies, counted from 1; the last one where nothing judged."""
+    looks: list[int] = field(default_factory=list)
+    """Steps after which dev was looked at."""
     curve: list[tuple[float, ...]] = field(default_factory=list)
-    """Rank of every epoch."""
+    """Rank at every look."""
     losses: list[float] = field(default_factory=list)
-    """Mean training loss of every epoch."""
+    """Mean training loss between two looks."""
     diverged: bool = False
+    skipped: int = 0
+    """Steps that float16 overflowed in."""
 
-    def raw(self, sequences: Sequence[str]) -> Raw:
+    def raw(self, sequences: Sequence[str], seconds: Sequence[str] = ()) -> Raw:
         """Raw outputs for sequences, float32 (n, outputs), in input order."""
-        return predict(self.network, sequences, self.recipe)
+        return predict(self.network, Rows(sequences, seconds), self.recipe)
 
 
-def train(network: Network, lesson: Lesson, exam: Exam | None, recipe: Recipe, seed: int) -> Trained:
-    """Train on the lesson; keep the weights of the epoch that the exam ranks first, the earliest of equals.
+def train(  # noqa: PLR0913, PLR0917 - a training has these six parts
+    network: Network, lesson: Lesson, exam: Exam | None, recipe: Recipe, seed: int, checkpoint: Checkpoint | None = None
+) -> Trained:
+    """Train on the lesson; keep the weights of the look that the exam ranks first, the earliest of equals.
 
-    Without an exam all epochs are trained and the last one is kept. `seed` orders the rows; torch's own draws
-    (dropout) come from its generator: see `devices.reproducible`. Raises AdapterError where the loss is not
-    finite before any epoch was selected.
+    Without an exam all steps are made and the last weights are kept. `seed` orders the rows; torch's own draws
+    (dropout) come from its generator: see `devices.reproducible`. With a checkpoint, a training that was killed goes
+    on where it was, on the CPU to the same bytes. Raises DivergedError where the loss is not finite before any look.
     """
-    return _Training(network, lesson, exam, recipe, seed).run()
+    return _Training(Learner(network, lesson, recipe), exam, seed, checkpoint).run()
 
 
-def predict(network: Network, sequences: Sequence[str], recipe: Recipe) -> Raw:
-    """Raw outputs of a network in evaluation mode, float32 (n, outputs), in input order."""
-    device, module = choose_device(recipe.device), network.module
-    was_training = module.training
-    module.to(device).eval()
-
-    def forward(batch: list[str]) -> Raw:
-        with torch.inference_mode(), autocast(device, recipe.precision):
-            return np.asarray(module(**_moved(network.collate(batch), device)).float().cpu().numpy())
-
-    found = in_batches(forward, sequences, recipe.tokens_per_pass)
-    module.train(was_training)
-    return found
+class DivergedError(AdapterError):
+    """The loss of a training became infinite or NaN before dev was looked at."""
 
 
 class _Training:
     """State of one training."""
 
-    def __init__(self, network: Network, lesson: Lesson, exam: Exam | None, recipe: Recipe, seed: int) -> None:
-        self.lesson, self.exam = lesson, exam
-        self.device = choose_device(recipe.device)
-        self.module = network.module.to(self.device)
-        self.lengths = bases_of(lesson.sequences)
-        self.draw = np.random.default_rng(seed)
-        self.steps = recipe.epochs * -(-len(lesson.sequences) // recipe.batch_size)
-        self.step = 0
-        self.trained = Trained(network, recipe)
-        self.optimizer = torch.optim.AdamW(_groups(self.module, recipe), betas=(0.9, recipe.beta2))
+    def __init__(self, learner: Learner, exam: Exam | None, seed: int, checkpoint: Checkpoint | None) -> None:
+        self.learner, self.exam, self.checkpoint = learner, exam, checkpoint
+        self.rows = learner.lesson.rows
+        self.lengths = self.rows.lengths()
+        self.steps = learner.recipe.steps(len(self.lengths))
+        self.done = Trained(learner.network, learner.recipe)
         self.best: dict[str, Tensor] = {}
+        self.draw = np.random.default_rng(seed)
+        self.before: Mapping[str, Any] = {}
+        """State of `draw` in which the present epoch began."""
+        self.batches: list[Index] = []
+        self.step = self.at = self.counted = 0
+        self.ended = False
+        """True where patience, or a loss that is no number, ended the training before its last step."""
+        self.total = torch.zeros((), dtype=torch.float64, device=learner.device)
+        """Sum of the losses of the `counted` rows since the last look."""
 
     def run(self) -> Trained:
-        done = self.trained
-        for epoch in range(1, done.recipe.epochs + 1):
-            if not self._epoch():
-                done.diverged = True
-                break
-            if self.exam is None:
-                done.epoch = epoch
-                continue
-            rank = self.exam.judge(done.raw(self.exam.sequences))
-            if not done.curve or rank > max(done.curve):
-                done.epoch, self.best = epoch, _copied(self.module)
-            done.curve.append(rank)
-            if 0 < done.recipe.patience <= epoch - done.epoch:
-                break
+        self._resume()
+        self.learner.replicas.train(True)
+        while not self.ended and self.step < self.steps:
+            self._one_step()
+            self.ended = self._look() if self._is_due() else False
+            if self.checkpoint is not None and self.checkpoint.due():
+                self.checkpoint.save(*self._state())
+        if self.counted and not self.done.diverged:
+            self._close()
+        self._finish()
+        return self.done
+
+    def _one_step(self) -> None:
+        if self.at == len(self.batches):
+            self._begin_epoch()
+        recipe, batch = self.learner.recipe, self.batches[self.at]
+        # A step that float16 skipped does not move the schedule, as in transformers.
+        rate = recipe.rate(self.step - self.learner.skipped, self.steps)
+        self.total += self.learner.step(batch, self._shown(batch), rate) * len(batch)
+        self.counted += len(batch)
+        self.step += 1
+        self.at += 1
+
+    def _begin_epoch(self) -> None:
+        self.before = self.draw.bit_generator.state
+        self.batches, self.at = shuffled_batches(self.lengths, self.learner.recipe.batch_size, self.draw), 0
+
+    def _shown(self, batch: Index) -> Rows:
+        """The rows of a batch, on either strand where the recipe says so."""
+        rows = self.rows.at(batch)
+        if not self.learner.recipe.both_strands:
+            return rows
+        turned = [self.draw.random() < 0.5 for _ in batch]
+        first, second = (
+            [reverse_complement(s) if turn else s for s, turn in zip(side, turned, strict=False)]
+            for side in (rows.sequences, rows.seconds)
+        )
+        return Rows(first, second)
+
+    def _is_due(self) -> bool:
+        every = self.learner.recipe.evaluate_every
+        if self.step == self.steps:
+            return not every or not self.done.looks or self.step % every == 0
+        return self.step % every == 0 if every else self.at == len(self.batches)
+
+    def _look(self) -> bool:
+        """Whether the training ends with what dev says now."""
+        if not self._close():
+            return True
+        done = self.done
+        done.looks.append(self.step)
+        if self.exam is None:
+            return False
+        done.recipe = self.learner.recipe
+        rank = self.exam.judge(done.raw(self.exam.sequences, self.exam.seconds))
+        if not done.curve or rank > max(done.curve):
+            done.step, self.best = self.step, _copied(self.learner.network.module)
+        done.curve.append(rank)
+        waited = len(done.looks) - 1 - done.looks.index(done.step)
+        return 0 < self.learner.recipe.patience <= waited
+
+    def _close(self) -> bool:
+        """Ends a stretch between two looks; False where its loss is no longer a number."""
+        mean = float(self.total) / self.counted
+        self.total.zero_()
+        self.counted = 0
+        self.done.diverged = not np.isfinite(mean)
+        if not self.done.diverged:
+            self.done.losses.append(mean)
+        return not self.done.diverged
+
+    def _finish(self) -> None:
+        done, recipe, module = self.done, self.learner.recipe, self.learner.network.module
+        done.recipe, done.skipped = recipe, self.learner.skipped
+        if self.checkpoint is not None:
+            if self.checkpoint.lasting:
+                self.checkpoint.save(*self._state())
+            else:
+                self.checkpoint.remove()
+        per_epoch = -(-len(self.lengths) // recipe.batch_size)
         if done.diverged and not self.best:
-            raise AdapterError(
-                f"the training loss became infinite or NaN in epoch {done.epoch + 1}: lower learning_rate "
-                f"(now {done.recipe.learning_rate:g}) or raise warmup_steps (now {done.recipe.warmup_steps})"
+            raise DivergedError(
+                f"the training loss became infinite or NaN in epoch {-(-self.step // per_epoch)}: lower learning_rate "
+                f"(now {recipe.learning_rate:g}) or raise warmup_steps (now {recipe.warmup_steps})"
             )
         if self.best:
-            self.module.load_state_dict(self.best)
-        self.module.eval()
-        return done
+            _restore(module, self.best)
+        else:
+            done.step = self.step
+        done.epoch = -(-done.step // per_epoch)
+        module.eval()
 
-    def _epoch(self) -> bool:
-        """One pass over the rows; False where the loss is no longer a number."""
-        self.module.train()
-        total = torch.zeros((), dtype=torch.float64)
-        for batch in shuffled_batches(self.lengths, self.trained.recipe.batch_size, self.draw):
-            total += self._update(batch) * len(batch)
-        mean = float(total) / len(self.lesson.sequences)
-        if not np.isfinite(mean):
-            return False
-        self.trained.losses.append(mean)
-        return True
+    def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """All that the rest of the training depends on."""
+        learner, done = self.learner, self.done
+        tensors = {f"module/{name}": tensor for name, tensor in learnt(learner.network.module).items()}
+        tensors |= {f"best/{name}": tensor for name, tensor in self.best.items()}
+        for number, entries in learner.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer/{number}/{name}": tensor for name, tensor in entries.items()}
+        tensors |= {f"random/{name}": state for name, state in _random_states(learner.replicas.devices).items()}
+        return tensors, {
+            "position": [self.step, self.at, self.counted],
+            "total": float(self.total),
+            "draws": [self.before, self.draw.bit_generator.state],
+            "done": [done.step, done.looks, done.curve, done.losses, done.diverged],
+            "ended": self.ended,
+            "tokens_per_pass": learner.recipe.tokens_per_pass,
+            "skipped": learner.skipped,
+            "scaler": learner.scaler.state_dict(),
+        }
 
-    def _update(self, batch: Index) -> float:
-        """One step of the optimizer on one batch, in as many passes as the memory asks for."""
-        recipe = self.trained.recipe
-        for group in self.optimizer.param_groups:
-            group["lr"] = recipe.rate(self.step, self.steps)
-        sequences = [self._strand(self.lesson.sequences[i]) for i in batch]
-        loss = self._gradient(batch, sequences)
-        if recipe.clip:
-            nn.utils.clip_grad_norm_(self.module.parameters(), recipe.clip)
-        self.optimizer.step()
-        self.step += 1
-        return loss
-
-    def _gradient(self, batch: Index, sequences: list[str]) -> float:
-        while True:
-            recipe = self.trained.recipe
-            passes = token_batches(self.lengths[batch], recipe.tokens_per_pass)
-            # One pass keeps the random order: sorting inside would be harmless, but needless.
-            passes = passes if len(passes) > 1 else [np.arange(len(batch))]
-            self.optimizer.zero_grad(set_to_none=True)
-            part = passes[0]
-            try:
-                return sum(self._pass(batch[part], [sequences[i] for i in part], len(batch)) for part in passes)
-            except torch.cuda.OutOfMemoryError:
-                # The longest pass comes first, so it is the one that tells what fits.
-                less = halved(recipe.tokens_per_pass, batch[part], self.lengths)
-                self.trained.recipe = replace(recipe, tokens_per_pass=less)
-
-    def _pass(self, part: Index, sequences: list[str], rows: int) -> float:
-        inputs = _moved(self.trained.network.collate(sequences), self.device)
-        labels = self.lesson.labels[torch.from_numpy(part)].to(self.device)
-        with autocast(self.device, self.trained.recipe.precision):
-            raw = self.module(**inputs)
-        loss = self.lesson.loss(raw.float(), labels) * (len(part) / rows)
-        torch.autograd.backward(loss)
-        return float(loss.detach())
-
-    def _strand(self, sequence: str) -> str:
-        if self.trained.recipe.both_strands and self.draw.random() < 0.5:
-            return reverse_complement(sequence)
-        return sequence
-
-
-def _groups(module: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
-    """Parameters with and without weight decay."""
-    learnt = [p for p in module.parameters() if p.requires_grad]
-    return [
-        {"params": [p for p in learnt if p.ndim >= 2], "weight_decay": recipe.weight_decay},
-        {"params": [p for p in learnt if p.ndim < 2], "weight_decay": 0.0},
-    ]
-
-
-def _moved(inputs: Mapping[str, Tensor], device: torch.device) -> dict[str, Tensor]:
-    return {name: tensor.to(device) for name, tensor in inputs.items()}
+    def _resume(self) -> None:
+        found = self.checkpoint.load() if self.checkpoint is not None else None
+        if found is None:
+            return
+        tensors, state = found
+        learner, done = self.learner, self.done
+        _restore(learner.network.module, _below("module/", tensors))
+        self.best = _below("best/", tensors)
+        learner.optimizer.load_state_dict(
+            {"state": _entries(tensors), "param_groups": learner.optimizer.state_dict()["param_groups"]}
+        )
+        self.step, self.at, self.counted = state["position"]
+        self.total.fill_(state["total"])
+        self.draw.bit_generator.state = self.before = state["draws"][0]
+        self.batches = shuffled_batches(self.lengths, learner.recipe.batch_size, self.draw)
+        self.draw.bit_generator.state = state["draws"][1]
+        done.step, done.looks, curve, done.losses, done.diverged = state["done"]
+        self.ended = state["ended"]
+        done.curve = [tuple(rank) for rank in curve]
+        learner.recipe = replace(learner.recipe, tokens_per_pass=state["tokens_per_pass"])
+        learner.skipped = state["skipped"]
+        learner.scaler.load_state_dict(state["scaler"])
+        _set_random_states(_below("random/", tensors))
 
 
 def _copied(module: nn.Module) -> dict[str, Tensor]:
-    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in module.state_dict().items()}
+    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in learnt(module).items()}
+
+
+def _restore(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    with torch.no_grad():
+        for name, tensor in learnt(module).items():
+            tensor.copy_(tensors[name])
+
+
+def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _entries(tensors: Mapping[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+    """The optimizer's own nesting: number of the parameter → name → tensor."""
+    found: dict[int, dict[str, Tensor]] = {}
+    for path, tensor in _below("optimizer/", tensors).items():
+        number, name = path.split("/")
+        found.setdefault(int(number), {})[name] = tensor
+    return found
+
+
+def _random_states(devices: Sequence[torch.device]) -> dict[str, Tensor]:
+    on_cuda = {str(device.index or 0): torch.cuda.get_rng_state(device) for device in devices if device.type == "cuda"}
+    return {"cpu": torch.get_rng_state()} | on_cuda
+
+
+def _set_random_states(states: Mapping[str, Tensor]) -> None:
+    for name, state in states.items():
+        if name == "cpu":
+            torch.set_rng_state(state)
+        else:
+            torch.cuda.set_rng_state(state, int(name))

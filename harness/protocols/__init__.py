@@ -3,6 +3,7 @@
 fit        the model learns from the task's own rows (majority, gc, length, nearest)
 probe      a linear model on the model's embedding (kmer, onehot, embeddings of pretrained models)
 finetune   a torch module trained on the task (cnn)
+zero_shot  the likelihood that a model gives a sequence, nothing learnt (language models)
 """
 
 from __future__ import annotations
@@ -36,14 +37,17 @@ class ProtocolSpec:
     uses_seed: bool
     """False where every seed gives the same outputs, so that one replicate is enough."""
     title: str
+    two_classes: bool = False
+    """True where only a task of two classes can be served."""
 
 
 PROTOCOLS: Mapping[str, ProtocolSpec] = {
     spec.name: spec
     for spec in (
         ProtocolSpec("fit", 1, "fit", ("sequence",), False, "learnt from the task's own rows"),
-        ProtocolSpec("probe", 1, "embed", ("sequence",), False, "linear model on the embedding"),
-        ProtocolSpec("finetune", 1, "module", ("sequence",), True, "network trained on the task"),
+        ProtocolSpec("probe", 1, "embed", ("sequence", "pair"), False, "linear model on the embedding"),
+        ProtocolSpec("finetune", 2, "module", ("sequence", "pair"), True, "network trained on the task"),
+        ProtocolSpec("zero_shot", 1, "log_likelihood", ("sequence",), False, "likelihood, nothing learnt", True),
     )
 }
 """In the order of preference: the first that a model can do is its default."""
@@ -69,19 +73,41 @@ def choose(task: Task, adapter: Adapter, requested: str | None = None) -> tuple[
 
 
 def configure(
-    name: str, task: Task, recipe: str | None = None, overrides: Mapping[str, Any] | None = None
+    name: str,
+    task: Task,
+    recipe: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    model: Adapter | None = None,
 ) -> dict[str, Any]:
-    """The protocol's full configuration for a task as JSON: defaults, then the recipe, then overrides.
+    """The protocol's full configuration for a task as JSON: what stands later takes the place of what stands before.
 
-    Raises RequestError for a recipe that the task, or an option that the protocol does not have.
+    The protocol's defaults, those of the model's card, the recipe, overrides. `search.KEY` among the overrides is the
+    entry KEY of `search`. Raises RequestError for a recipe that the task, or an option that the protocol does not have.
     """
-    config: dict[str, Any] = {"metric": task.metric} | dict(_module(name).CONFIG)
+    protocol = _module(name)
+    config: dict[str, Any] = {"metric": task.metric} | dict(protocol.CONFIG)
+    layers: list[tuple[Mapping[str, Any], str]] = []
+    if model is not None and hasattr(protocol, "defaults"):
+        layers.append((protocol.defaults(task, model), f"recipe of {model.info.name}"))
     if recipe is not None:
-        _put(config, _recipe(task, recipe), f"recipe {recipe} of {task.name} for protocol {name}")
-    _put(config, overrides or {}, f"protocol {name}")
+        layers.append((_recipe(task, recipe), f"recipe {recipe} of {task.name} for protocol {name}"))
+    for changes, where in (*layers, (overrides or {}, f"protocol {name}")):
+        aside = protocol.implied(changes) if hasattr(protocol, "implied") else {}
+        _put(config, {**aside, **changes}, where)
     find_metric(config["metric"], task.target)
-    _module(name).check_config(config)
+    protocol.check_config(config)
+    if hasattr(protocol, "check_task"):
+        protocol.check_task(config, task)
     return dict(json.loads(json.dumps(config)))
+
+
+def option_of(key: str) -> str:
+    """The option that an override belongs to.
+
+    >>> option_of("search.learning_rate"), option_of("epochs")
+    ('search', 'epochs')
+    """
+    return key.split(".", 1)[0]
 
 
 def run_protocol(  # noqa: PLR0913, PLR0917 (a cell has these six parts)
@@ -97,7 +123,8 @@ def run_protocol(  # noqa: PLR0913, PLR0917 (a cell has these six parts)
     if not len(rows.train):
         raise RequestError("there are no train rows to learn from")
     found: Fit = getattr(_module(name), name)(adapter, rows, test, config, seed)
-    _check_outputs(found, model_name(adapter), len(test), rows.train.target.outputs)
+    columns = 1 if found.kind == "log_likelihood" else rows.train.target.outputs
+    _check_outputs(found, model_name(adapter), len(test), columns)
     return found
 
 
@@ -110,10 +137,11 @@ def _module(name: str) -> ModuleType:
 
 def _put(config: dict[str, Any], changes: Mapping[str, Any], where: str) -> None:
     for key, value in changes.items():
-        if key not in config:
+        option, _, entry = key.partition(".")
+        if option not in config or (entry and not isinstance(config[option], Mapping)):
             known = ", ".join(config)
             raise RequestError(f"{where}: no option {key!r}.{nearest(key, list(config))} Known: {known}.")
-        config[key] = value
+        config[option] = {**config[option], entry: value} if entry else value
 
 
 def _recipe(task: Task, recipe: str) -> dict[str, Any]:
@@ -131,6 +159,8 @@ def _obstacle(spec: ProtocolSpec, task: Task, adapter: Adapter) -> str:
         return f"{spec.name} needs a model that offers {spec.capability}, which {adapter.info.name} does not"
     if task.inputs not in spec.inputs:
         return f"{spec.name} does not serve {task.inputs} inputs"
+    if spec.two_classes and (task.target.kind != "class" or task.target.outputs != 2):
+        return f"{spec.name} ranks rows by one score, which serves two classes only"
     if spec.name not in task.protocols:
         return f"{task.name} is not meant for {spec.name}: its protocols are {', '.join(task.protocols)}"
     return ""

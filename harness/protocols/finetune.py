@@ -1,14 +1,15 @@
-"""The protocol `finetune`: train a network on train, keep the epoch that is best on dev, predict the test
-rows.
+"""The protocol `finetune`: train a network on train, keep the step that is best on dev, predict the test rows.
 
-The network is the adapter's `module(outputs, length)`, which returns raw outputs (n, outputs) for the
-tensors of `collate(sequences)`; losses and probabilities belong to the harness, so that no model can apply
-its own twice.
+The network is the adapter's `module(outputs, length)`, which returns raw outputs (n, outputs) for the tensors of
+`collate(sequences)`; losses and probabilities belong to the harness, so that no model can apply its own twice.
+Where `module` takes `kind`, pairs are its own affair; elsewhere two rows are read one after the other and compared.
+Where `collate` takes `max_tokens`, a recipe may cut rows in tokens. `recipe` on an adapter is its own defaults.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from importlib.util import find_spec
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -18,12 +19,12 @@ import numpy as np
 from ..engine.recipe import Recipe, read_recipe
 from ..errors import RequestError, needs_extra
 from ..metrics import METRICS, evaluate
-from ..types import Fit, Inputs, Split
-from .fit import TrainRows, bases_seen, count_bases, dev_counts, output_kind, usable_dev
+from ..types import Fit, Inputs, Split, Task
+from .fit import TrainRows, count_bases, dev_counts, output_kind, usable_dev
 
 if TYPE_CHECKING:
     from ..engine.targets import Objective
-    from ..engine.training import Exam, Trained
+    from ..engine.training import Exam
 
 CONFIG: Mapping[str, Any] = {
     **Recipe().as_config(),
@@ -32,7 +33,7 @@ CONFIG: Mapping[str, Any] = {
     "selected_on": "dev rows whose sequence, on either strand, is not in train",
 }
 """The defaults of `engine.recipe.Recipe`, spelled out; `metric` is the task's. With fewer than
-`least_dev_rows` usable dev rows nothing is selected: all epochs are trained and the last one is kept."""
+`least_dev_rows` usable dev rows nothing is selected: all steps are made and the last weights are kept."""
 
 _FIXED = ("fitted_on", "selected_on")
 
@@ -49,44 +50,69 @@ def check_config(config: Mapping[str, Any]) -> Recipe:
     return read_recipe({name: value for name, value in config.items() if name not in other})
 
 
-def finetune(adapter: Any, rows: TrainRows, test: Inputs, config: Mapping[str, Any], seed: int = 0) -> Fit:
-    """Train the adapter's network from the given seed and give its outputs for the test rows.
+def check_task(config: Mapping[str, Any], task: Task) -> None:
+    """RequestError for a setting that would teach a task wrong labels."""
+    if config["both_strands"] and task.strand_matters:
+        raise RequestError(
+            f"both_strands: {task.name} is about the strand, the other one has another label: leave it out."
+        )
 
-    On the CPU the same seed gives the same bytes; on cuda nearly so. `chosen` tells the epoch, the dev score
-    and training loss of every epoch, and whether the network `collapsed`: it then says the same of every
-    test row.
+
+def defaults(task: Task, adapter: Any) -> dict[str, Any]:
+    """What a model's card and the task put in place of a recipe's defaults, below a named recipe and the user."""
+    return dict(getattr(adapter, "recipe", None) or {})
+
+
+def implied(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """What one layer of settings puts aside in the layers below it: epochs put steps aside, and so on.
+
+    >>> implied({"epochs": 3})
+    {'max_steps': 0}
+    """
+    aside: dict[str, dict[str, Any]] = {"epochs": {"max_steps": 0}, "warmup_steps": {"warmup_ratio": 0.0}}
+    return {key: zero for name in changes for key, zero in aside.get(name, {}).items() if key not in changes}
+
+
+def finetune(adapter: Any, rows: TrainRows, test: Inputs, config: Mapping[str, Any], seed: int = 0) -> Fit:
+    """Train the adapter's network from the given seed and give its outputs for the test rows, read once.
+
+    On the CPU the same seed gives the same bytes; on cuda nearly so. `chosen` tells the step, the dev score and
+    training loss at every look, what ran where it is not what was asked for, and whether the network `collapsed`:
+    it then says the same of every test row.
     """
     recipe = check_config(config)
     if find_spec("torch") is None:
         raise needs_extra("torch", "torch")
-    if len(test.seconds):
-        raise RequestError("finetune reads one sequence per row; pairs are not served yet: use probe.")
-    from ..engine.devices import choose_device, reproducible
-    from ..engine.targets import objective_of
-    from ..engine.training import Lesson, Network, train
+    if bool(len(test.seconds)) != bool(len(rows.train.inputs.seconds)):
+        raise RequestError("finetune: train and test must both hold pairs, or neither.")
+    from ..engine.search import searched
+    from ..engine.targets import collapsed, objective_of
+    from .course import Course, account, bases_share
 
     start = perf_counter()
     dev = usable_dev(rows)
     objective = objective_of(rows.train.target, rows.train.labels)
-    with reproducible(seed, choose_device(recipe.device), recipe.threads):
-        network = Network(adapter.module(rows.train.target.outputs, _longest(rows, test)), adapter.collate)
-        lesson = Lesson(rows.train.sequences, objective.labels(rows.train.labels), objective.loss)
-        trained = train(network, lesson, _exam(dev, objective, config), recipe, seed)
-        middle = perf_counter()
-        outputs = objective.outputs(trained.raw(test.sequences))
+    course = Course(adapter, rows.train, test, objective, _exam(dev, objective, config), seed)
+    trained, tried = searched(
+        recipe, partial(course.train, lasting=bool(recipe.search)), judged=course.exam is not None
+    )
+    middle = perf_counter()
+    outputs = objective.outputs(course.raw(trained))
     end = perf_counter()
+    course.forget()
+    chosen = account(course, trained, tried, config) | {"collapsed": collapsed(outputs, rows.train.target)}
     return Fit(
         outputs=outputs,
         kind=output_kind(rows.train.target),
-        chosen=_account(trained, outputs, rows.train, config) | dev_counts(rows, dev),
+        chosen=chosen | dev_counts(rows, dev),
         seconds={"fit": middle - start, "predict": end - middle},
-        bases_seen=bases_seen(adapter, test),
+        bases_seen=bases_share(adapter, trained.network.module, test, trained.recipe),
         bases=count_bases(test),
     )
 
 
 def _exam(dev: Split, objective: Objective, config: Mapping[str, Any]) -> Exam | None:
-    """Ranks an epoch by the task's metric on the dev rows, and among equals by the smaller loss."""
+    """Ranks a look by the task's metric on the dev rows, and among equals by the smaller loss; or the other way."""
     import torch
 
     from ..engine.training import Exam
@@ -94,46 +120,14 @@ def _exam(dev: Split, objective: Objective, config: Mapping[str, Any]) -> Exam |
     if len(dev) < config.get("least_dev_rows", CONFIG["least_dev_rows"]):
         return None
     labels, kind = objective.labels(dev.labels), output_kind(dev.target)
+    by_loss = config.get("select") == "loss"
 
     def judge(raw: Any) -> tuple[float, ...]:
         if not np.isfinite(raw).all():
             return (-np.inf, -np.inf)
         score = evaluate(config["metric"], dev.labels, objective.outputs(raw), kind, dev.target).value
         merit = -np.inf if score is None else -abs(METRICS[config["metric"]].best - score)
-        return (merit, -float(objective.loss(torch.from_numpy(raw).float(), labels)))
+        minus = -float(objective.loss(torch.from_numpy(raw).float(), labels))
+        return (minus, merit) if by_loss else (merit, minus)
 
-    return Exam(dev.sequences, judge)
-
-
-def _account(trained: Trained, outputs: Any, train: Split, config: Mapping[str, Any]) -> dict[str, Any]:
-    from ..engine.targets import collapsed
-
-    metric, best = config["metric"], METRICS[config["metric"]].best
-    scores = [
-        None if merit == -np.inf else round(best - abs(merit) if best else -merit, 6) for merit, _ in trained.curve
-    ]
-    return {
-        "epoch": trained.epoch,
-        "rule": _rule(metric, scores),
-        "dev_metric": metric,
-        "dev_scores": scores,
-        "dev_losses": [round(-minus, 6) if np.isfinite(minus) else None for _, minus in trained.curve],
-        "train_losses": [round(loss, 6) for loss in trained.losses],
-        "collapsed": collapsed(outputs, train.target),
-        "diverged": trained.diverged,
-        "parameters": sum(p.numel() for p in trained.network.module.parameters()),
-        "device": next(trained.network.module.parameters()).device.type,
-        "tokens_per_pass": trained.recipe.tokens_per_pass,
-    }
-
-
-def _rule(metric: str, scores: list[float | None]) -> str:
-    if not scores:
-        return "last epoch: too few usable dev rows"
-    defined = any(score is not None for score in scores)
-    return f"best {metric} on dev" if defined else f"smallest loss on dev: {metric} is undefined there"
-
-
-def _longest(rows: TrainRows, test: Inputs) -> int:
-    """Bases of the longest row of the task; labels play no part in it."""
-    return max((len(s) for part in (rows.train.inputs, rows.dev.inputs, test) for s in part.sequences), default=0)
+    return Exam(dev.sequences, judge, dev.inputs.seconds)

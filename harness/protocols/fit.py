@@ -94,13 +94,15 @@ def model_name(adapter: Any) -> str:
 
 
 def bases_seen(model: Any, inputs: Inputs) -> float:
-    """Share of the bases that reach a model which cuts its inputs at `info.context_bases`."""
-    limit = getattr(getattr(model, "info", None), "context_bases", None)
+    """Share of the bases that reach a model: what its `bases_read` says, else what `info.context_bases` leaves."""
     total = count_bases(inputs)
-    if limit is None or not total:
+    if not total:
         return 1.0
-    seen = sum(min(len(s), int(limit)) for s in (*inputs.sequences, *inputs.seconds))
-    return seen / total
+    rows = [*inputs.sequences, *inputs.seconds]
+    if callable(getattr(model, "bases_read", None)):
+        return float(np.sum(model.bases_read(rows))) / total
+    limit = getattr(getattr(model, "info", None), "context_bases", None)
+    return 1.0 if limit is None else sum(min(len(s), int(limit)) for s in rows) / total
 
 
 def count_bases(*inputs: Inputs) -> int:

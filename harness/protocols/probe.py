@@ -13,6 +13,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ..errors import AdapterError, RequestError
@@ -80,19 +81,39 @@ def check_config(config: Mapping[str, Any]) -> None:
 def prepared(adapter: Any, train: Inputs) -> Any:
     """The model made ready for a task: `adapter.prepare(train)` where offered, else the adapter itself.
 
-    `prepare` returns a new object with `embed` and `info`; it sees train's sequences only.
+    `prepare` returns a new object with `embed` and `info`; it sees train's sequences only, both of a pair.
     """
-    return adapter.prepare(train) if hasattr(adapter, "prepare") else adapter
+    return adapter.prepare(Inputs([*train.sequences, *train.seconds])) if hasattr(adapter, "prepare") else adapter
 
 
 def embed(model: Any, inputs: Inputs) -> Features:
-    """One embedding per row, checked: two-dimensional, one row per sequence, real and finite in float32."""
+    """One embedding per row, checked: two-dimensional, one row per sequence, real and finite in float32.
+
+    A pair a, b is [a, b, |a - b|, a * b], each side embedded by itself: a linear model on [a, b] alone could not see
+    whether the two belong together.
+    """
     if not len(inputs):
         return np.zeros((0, 0), np.float32)
+    first = _embedded(model, inputs.sequences)
+    return paired(first, _embedded(model, inputs.seconds)) if len(inputs.seconds) else first
+
+
+def paired(a: Features, b: Features) -> Features:
+    """Features of pairs from those of either side: both, their distance and their product, column by column.
+
+    >>> paired(np.array([[2.0]]), np.array([[3.0]])).tolist()
+    [[2.0, 3.0, 1.0, 6.0]]
+    """
+    if not is_sparse(a):
+        return np.hstack([a, b, np.abs(a - b), a * b])
+    return sp.hstack([a, b, abs(a - b), a.multiply(b)], format="csr")
+
+
+def _embedded(model: Any, sequences: Sequence[str]) -> Features:
     # A copy: what a model does to its list must not reach the next model's rows.
-    found = model.embed(list(inputs.sequences))
+    found = model.embed(list(sequences))
     table: Features = found.tocsr() if is_sparse(found) else np.asarray(found)
-    name, n = model_name(model), len(inputs)
+    name, n = model_name(model), len(sequences)
     if table.ndim != 2 or table.shape[0] != n or not table.shape[1]:
         raise AdapterError(f"{name}: embed returned shape {table.shape} for {n} sequences; expected ({n}, features).")
     if table.dtype.kind not in "biuf":
@@ -100,7 +121,7 @@ def embed(model: Any, inputs: Inputs) -> Features:
     bad = _first_bad_row(table)
     if bad is not None:
         raise AdapterError(
-            f"{name}: the embedding of row {bad} ({_short(inputs.sequences[bad])}) holds NaN or infinity as float32."
+            f"{name}: the embedding of row {bad} ({_short(sequences[bad])}) holds NaN or infinity as float32."
         )
     return table
 

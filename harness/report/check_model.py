@@ -1,4 +1,4 @@
-"""Does an adapter keep its promises? A minute on synthetic sequences, no task and no network.
+"""Does an adapter keep its promises? A minute on synthetic sequences, no task and no download.
 
 Outputs must not depend on the batch (lm-eval #879: 0.32 or 0.30 for batch 1 or 32), on the order of the rows, on
 padding, or on the call; they must be finite and of the declared shape; `fit` must be the same for the same seed.
@@ -17,13 +17,17 @@ from ..errors import AdapterError
 from ..sequence import reverse_complements
 from ..types import Inputs, Split, Target
 from .check import Finding, guarded, raised
+from .check_network import base_looks, gradient, likelihood_looks, precision_looks
 
 Rows = list[NDArray[Any]]
+Looks = Iterator[tuple[str, Callable[[], Finding]]]
 Ask = Callable[[Sequence[str]], Rows]
 """One array of outputs for each sequence."""
 
 TOLERANCE = 1e-4
 """Largest difference, relative to the largest output, that float32 sums in another order may make."""
+LARGE = 20_000_000
+"""Parameters from which a check takes shorter sequences, to end within a minute on the CPU."""
 METHODS = {
     "embed": ("embed",),
     "embed_bases": ("embed_bases",),
@@ -46,11 +50,23 @@ def check_model(adapter: Any) -> Iterator[Finding]:
         yield from _check_capability(f"{name} {capability}", adapter, capability)
 
 
-def probe_sequences() -> tuple[str, ...]:
-    """Twelve sequences that differ in length, composition and unknown bases; the same on every machine."""
+def probe_sequences(capability: str = "", large: bool = False) -> tuple[str, ...]:
+    """Sequences that differ in length, composition and unknown bases; the same on every machine.
+
+    Up to 300 bases; for likelihoods, which take a pass for each base, up to 40; a sixth of that for large models.
+    """
     draw = np.random.default_rng([879, 1])
-    plain = ["".join(draw.choice(list("ACGT"), n)) for n in (200, 200, 200, 64, 150, 1, 7, 300)]
-    return (*plain, plain[0][:90] + "N" * 20 + plain[0][110:], "GC" * 100, "A" * 120, plain[1])
+    likelihood = capability in ("log_likelihood", "base_log_probs")
+    lengths = (20, 20, 1, 7, 40) if likelihood else (200, 200, 200, 64, 150, 1, 7, 300)
+    less = 6 if large else 1
+    plain = ["".join(draw.choice(list("ACGT"), max(n // less, min(n, 7)))) for n in lengths]
+    half = len(plain[0]) // 2
+    unknown = plain[0][: half - half // 10] + "N" * (half // 5) + plain[0][half + half // 10 :]
+    return (*plain, unknown, "GC" * half, "A" * (6 * half // 5), plain[1])
+
+
+def _probes(adapter: Any, capability: str) -> tuple[str, ...]:
+    return probe_sequences(capability, (getattr(adapter.info, "parameters", None) or 0) > LARGE)
 
 
 def _info(name: str, adapter: Any) -> Finding:
@@ -85,22 +101,22 @@ def _check_capability(subject: str, adapter: Any, capability: str) -> Iterator[F
         "embed": _embed, "embed_bases": _by_base, "log_likelihood": _by_row, "base_log_probs": _by_base,
         "predict": _by_row, "fit": _fitted, "module": _network,
     }  # fmt: skip
+    probes = _probes(adapter, capability)
     try:
         ask = asks[capability](adapter, capability)
-        first = ask(probe_sequences())
+        first = ask(probes)
     except Exception as problem:
         yield raised(subject, "answers", problem)
         return
-    for promise, look in _looks(subject, adapter, capability, ask, first):
+    for promise, look in _looks(subject, adapter, capability, ask, first, probes):
         yield guarded(subject, promise, look)
 
 
-def _looks(
-    subject: str, adapter: Any, capability: str, ask: Ask, first: Rows
-) -> Iterator[tuple[str, Callable[[], Finding]]]:
-    probes = probe_sequences()
+def _looks(  # noqa: PLR0913, PLR0917 - what is checked, how it is asked, and what it said
+    subject: str, adapter: Any, capability: str, ask: Ask, first: Rows, probes: Sequence[str]
+) -> Looks:
     backwards = list(range(len(probes)))[::-1]
-    yield "finite", lambda: _finite(subject, first, nan_allowed=capability == "base_log_probs")
+    yield "finite", lambda: _finite(subject, first, _unread(adapter, capability, probes))
     yield "same again", lambda: _alike(subject, "same again", first, ask(probes))
     yield (
         "order of rows",
@@ -112,14 +128,22 @@ def _looks(
         again = _fitted(adapter, capability)
         yield "same seed", lambda: _alike(subject, "same seed", first, again(probes))
         yield "probabilities", lambda: _probabilities(subject, first)
-    if capability in ("embed", "fit", "module"):
-        yield "strands", lambda: _strands(subject, adapter, first, ask(reverse_complements(probes)))
+    if capability == "embed":
+        yield from precision_looks(subject, adapter, first, probes)
+    if capability == "log_likelihood":
+        yield from likelihood_looks(subject, adapter, first)
+    if capability == "base_log_probs":
+        yield from base_looks(subject, adapter, first)
+    if capability == "module":
+        yield "gradient", lambda: gradient(subject, adapter, probes)
+    if capability != "predict":
+        yield "strands", lambda: _strands(subject, adapter, first, _mirrored(capability, ask, probes))
 
 
 def _embed(adapter: Any, capability: str) -> Ask:
     from ..protocols.probe import embed, prepared
 
-    model = prepared(adapter, Inputs(probe_sequences()))
+    model = prepared(adapter, Inputs(_probes(adapter, capability)))
 
     def ask(sequences: Sequence[str]) -> Rows:
         table = embed(model, Inputs(sequences))
@@ -172,7 +196,7 @@ def _network(adapter: Any, capability: str) -> Ask:
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        network = adapter.module(2, max(map(len, probe_sequences()))).eval()
+        network = adapter.module(2, max(map(len, _probes(adapter, capability)))).eval()
 
     def ask(sequences: Sequence[str]) -> Rows:
         with torch.no_grad():
@@ -193,15 +217,39 @@ def _lesson(name: str, rows: int) -> Split:
     return Split(name, Inputs(sequences), labels.astype(np.int64), Target("class", ("poor", "rich")))
 
 
-def _finite(subject: str, rows: Rows, nan_allowed: bool) -> Finding:
-    bad = [i for i, row in enumerate(rows) if not np.isfinite(row[~np.isnan(row)] if nan_allowed else row).all()]
+def _unread(adapter: Any, capability: str, probes: Sequence[str]) -> list[int]:
+    """How many bases of each probe may be NaN: those that are not read, and any of which there is no opinion."""
+    if capability == "base_log_probs":
+        return [len(probe) for probe in probes]
+    if capability == "embed_bases" and callable(getattr(adapter, "bases_read", None)):
+        return [len(probe) - int(n) for probe, n in zip(probes, adapter.bases_read(list(probes)), strict=True)]
+    return [0] * len(probes)
+
+
+def _finite(subject: str, rows: Rows, unread: Sequence[int]) -> Finding:
+    bad = []
+    for i, (row, spare) in enumerate(zip(rows, unread, strict=True)):
+        missing = np.isnan(row).any(1) if row.ndim > 1 else np.isnan(row)
+        if np.isinf(row).any() or missing.sum() > spare:
+            bad.append(i)
     text = f"rows {bad} of the probes hold NaN or infinity" if bad else f"{len(rows)} rows of {rows[0].shape}"
     return Finding(subject, "finite", "fault" if bad else "ok", text)
+
+
+def _mirrored(capability: str, ask: Ask, probes: Sequence[str]) -> Rows:
+    """What is said of the other strands, brought back onto these."""
+    rows = ask(reverse_complements(probes))
+    if capability == "embed_bases":
+        return [row[::-1] for row in rows]
+    # A, C, G, T read from behind are T, G, C, A: the complement of each.
+    return [row[::-1, ::-1] for row in rows] if capability == "base_log_probs" else rows
 
 
 def _alike(subject: str, promise: str, wanted: Rows, found: Rows) -> Finding:
     if [a.shape for a in wanted] != [b.shape for b in found]:
         return Finding(subject, promise, "fault", "shapes differ between the two calls")
+    if any((np.isnan(a) != np.isnan(b)).any() for a, b in zip(wanted, found, strict=True)):
+        return Finding(subject, promise, "fault", "NaN stands in other places in the two calls")
     apart = max(_largest(a - b) for a, b in zip(wanted, found, strict=True))
     scale = max(_largest(a) for a in wanted) or 1.0
     text = "exact" if apart == 0 else f"largest difference {apart:.1e} where outputs reach {scale:.3g}"

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from ..data.load import DataOptions, load_splits
 from ..errors import DnabenchError, RecordError, RequestError, nearest
-from ..protocols import PROTOCOLS, choose, configure
+from ..protocols import PROTOCOLS, choose, configure, option_of
 from ..types import Adapter, ModelInfo, RunRecord, Splits, Task
 from . import store
 from .memory import MEMORY
@@ -151,9 +151,9 @@ def _cell(request: Request, model: Adapter, task: Task) -> tuple[Cell, str]:
     name, reason = choose(task, model, request.protocol)
     if name is None:
         return Cell(model, task, request.protocol or "", request.recipe or "default", {}, ()), reason
-    config = configure(name, task, request.recipe, {})
-    mine = {key: value for key, value in request.overrides.items() if key in config}
-    config = configure(name, task, request.recipe, mine)
+    config = configure(name, task, request.recipe, {}, model)
+    mine = {key: value for key, value in request.overrides.items() if option_of(key) in config}
+    config = configure(name, task, request.recipe, mine, model)
     seeds = tuple(sorted(set(request.seeds))) if PROTOCOLS[name].uses_seed else (0,)
     return Cell(model, task, name, request.recipe or "default", config, seeds, request.limit), ""
 
@@ -249,7 +249,7 @@ def _in_path(name: str) -> str:
 def _refuse_unused(request: Request, cells: Sequence[Cell]) -> None:
     known = sorted({key for cell in cells for key in cell.config})
     for key in request.overrides:
-        if key not in known:
+        if option_of(key) not in known:
             raise RequestError(f"no protocol of this run has an option {key!r}.{nearest(key, known)}")
 
 

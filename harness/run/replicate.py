@@ -48,7 +48,7 @@ def _all_folds(cell: Cell, met: Met, seed: int) -> Fit:
     fits = [_one_fold(cell, fold, met, seed) for fold in met.folds]
     if len(fits) == 1:
         return fits[0]
-    outputs = np.empty((len(met.splits.test), met.task.target.outputs), np.float64)
+    outputs = np.empty((len(met.splits.test), fits[0].outputs.shape[1]), np.float64)
     for fold, fit in zip(met.folds, fits, strict=True):
         outputs[fold.places] = fit.outputs
     stages = dict.fromkeys(name for fit in fits for name in fit.seconds)
@@ -66,7 +66,8 @@ def _all_folds(cell: Cell, met: Met, seed: int) -> Fit:
 def _one_fold(cell: Cell, fold: Fold, met: Met, seed: int) -> Fit:
     fit = run_protocol(cell.protocol, cell.model, fold.rows, fold.test, cell.config, seed)
     outputs = np.asarray(fit.outputs)
-    wanted = (len(fold.test), met.task.target.outputs)
+    # A likelihood is one score per row, whatever the classes.
+    wanted = (len(fold.test), 1 if fit.kind == "log_likelihood" else met.task.target.outputs)
     name = cell.model.info.name
     if outputs.shape != wanted:
         raise AdapterError(f"{name} gave outputs of shape {outputs.shape} where {wanted} was expected")

@@ -1,0 +1,214 @@
+"""A recipe is what the user says, then what its name says, then the model's card; searches read dev, never test."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dnabench.adapters.cnn import CNN
+from dnabench.harness.errors import RequestError
+from dnabench.harness.protocols import configure
+from dnabench.harness.protocols.finetune import CONFIG, finetune
+from dnabench.harness.protocols.fit import TrainRows
+from dnabench.harness.registry import find_tasks
+from dnabench.harness.types import Adapter, Inputs, ModelInfo, Split, Target, Task
+
+torch = pytest.importorskip("torch", reason="needs torch: pip install 'dnabench[torch]'")
+
+TWO = Target("class", ("0", "1"))
+QUICK = {**CONFIG, "metric": "mcc", "epochs": 3, "batch_size": 16, "warmup_steps": 2, "device": "cpu"}
+
+
+def task(name: str) -> Task:
+    (found,) = find_tasks(["gue"], [f"gue/{name}"])
+    return found
+
+
+class Carded:
+    """A model whose card has settings of its own."""
+
+    info = ModelInfo("carded", "carded", 1)
+    capabilities = frozenset({"module"})
+    recipe: Mapping[str, Any] = {"learning_rate": 1e-4, "clip": 0.5, "max_steps": 70, "select": "metric"}
+
+
+CARDED: Adapter = Carded()  # type: ignore[assignment]  # a protocol's properties are attributes here
+
+
+def test_the_user_is_heard_before_the_recipe_and_the_recipe_before_the_card() -> None:
+    plain = configure("finetune", task("mouse_0"))
+    assert (plain["learning_rate"], plain["max_steps"], plain["clip"]) == (2e-3, 0, 1.0)
+    card = configure("finetune", task("mouse_0"), None, {}, CARDED)
+    assert (card["learning_rate"], card["max_steps"], card["clip"]) == (1e-4, 70, 0.5)
+    named = configure("finetune", task("mouse_0"), "gue-official", {}, CARDED)
+    assert (named["learning_rate"], named["max_steps"], named["select"]) == (3e-5, 1000, "loss")
+    mine = configure("finetune", task("mouse_0"), "gue-official", {"learning_rate": 1e-3}, CARDED)
+    assert (mine["learning_rate"], mine["max_steps"]) == (1e-3, 1000)
+    assert configure("finetune", task("mouse_0"), "gue-official", {"epochs": 2}, CARDED)["max_steps"] == 0
+
+
+def test_the_other_strand_is_refused_where_it_has_another_label() -> None:
+    (strand,) = find_tasks(["yeast"], ["yeast/coding_strand"])
+    with pytest.raises(RequestError, match="both_strands: yeast/coding_strand is about the strand"):
+        configure("finetune", strand, None, {"both_strands": True})
+    assert configure("finetune", task("mouse_0"), None, {"both_strands": True})["both_strands"] is True
+
+
+def test_a_card_with_a_wrong_setting_is_named() -> None:
+    class Wrong(Carded):
+        recipe: Mapping[str, Any] = {"learning_rat": 1}
+
+    with pytest.raises(RequestError, match="recipe of carded: no option 'learning_rat'"):
+        configure("finetune", task("mouse_0"), None, {}, Wrong())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "steps"),
+    [  # rows of train by 32 (128 for covid), rounded up, times the epochs of the script
+        ("emp_H3", 3 * 375), ("human_tf_0", 3 * 1012), ("mouse_1", 1000), ("prom_core_tata", 10 * 154),
+        ("virus_covid", 8 * 573),
+    ],
+)  # fmt: skip
+def test_the_official_recipe_makes_the_steps_of_the_authors_script(name: str, steps: int) -> None:
+    from dnabench.harness.protocols.finetune import check_config
+
+    one = task(name)
+    recipe = check_config(configure("finetune", one, "gue-official"))
+    rows = one.source.files["train"].rows
+    assert rows is not None
+    assert recipe.steps(rows) == steps
+    assert (recipe.learning_rate, recipe.weight_decay, recipe.schedule) == (3e-5, 0.01, "linear")
+    assert (recipe.precision, recipe.select, recipe.patience) == ("float16", "loss", 0)
+    assert (recipe.pooling, recipe.head, recipe.mode) == ("cls", "dense", "full")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("splice_reconstructed", (80, 410, 80)), ("prom_core_all", (20, 80, 20)), ("virus_covid", (256, 1024, 256)),
+        ("emp_H4ac", (128, 512, 100)), ("mouse_4", (30, 110, 30)), ("prom_300_tata", (70, 310, 70)),
+    ],
+)  # fmt: skip
+def test_every_script_cuts_rows_at_its_own_length(name: str, expected: tuple[int, ...]) -> None:
+    names = ("gue-official", "gue-official-dnabert", "gue-official-nt")
+    assert tuple(configure("finetune", task(name), recipe)["max_tokens"] for recipe in names) == expected
+
+
+def test_every_recipe_of_every_task_can_be_followed() -> None:
+    for one in find_tasks(["gue"], []):
+        assert set(one.recipes) == {"gue-official", "gue-official-dnabert", "gue-official-nt"}
+        for recipe in one.recipes:
+            config = configure("finetune", one, recipe)
+            assert config["mode"] == ("lora" if recipe.endswith("-nt") else "full")
+
+
+def rows(n: int, seed: int, name: str = "train") -> Split:
+    draw = np.random.default_rng(seed)
+    sequences = ["".join(row) for row in draw.choice(list("ACGT"), (n, 60))]
+    labels = draw.integers(0, 2, n)
+    sequences = [s[:20] + "TATAAAAG" + s[28:] if one else s for s, one in zip(sequences, labels, strict=True)]
+    return Split(name, Inputs(sequences), labels.astype(np.int64), TWO)
+
+
+ROWS = TrainRows(rows(160, 1), rows(60, 2, "dev"))
+TEST = rows(40, 3, "test").inputs
+
+
+def test_a_search_keeps_what_dev_prefers_and_tells_all_that_it_tried() -> None:
+    reads: list[Any] = []
+
+    class Watched(CNN):
+        def collate(self, sequences: Any) -> Any:
+            reads.extend(s for s in sequences if s in set(TEST.sequences))
+            return super().collate(sequences)
+
+    config = {**QUICK, "search": {"learning_rate": [1e-5, 3e-3], "batch_size": [16, 32]}}
+    found = finetune(Watched(), ROWS, TEST, config, 0)
+    assert len(reads) == len(TEST), "the test rows are read once"
+    search = found.chosen["search"]
+    assert search["runs"] == len(search["tried"]) == 4
+    best = max(search["tried"], key=lambda one: (one["dev_score"], -one["dev_loss"]))
+    assert {name: best[name] for name in search["chosen"]} == search["chosen"]
+    assert search["chosen"]["learning_rate"] == 3e-3
+    alone = finetune(CNN(), ROWS, TEST, {**QUICK, **search["chosen"]}, 0)
+    assert alone.outputs.tobytes() == found.outputs.tobytes()
+    assert alone.chosen["dev_scores"] == found.chosen["dev_scores"]
+    assert found.chosen["notes"] == ["settings chosen on dev among 4 runs per seed: batch_size, learning_rate"]
+
+
+def test_a_run_of_a_search_that_diverges_is_counted_and_not_chosen() -> None:
+    config = {**QUICK, "search": {"learning_rate": [1e38, 1e-3]}, "clip": 0.0, "schedule": "constant"}
+    search = finetune(CNN(), ROWS, TEST, config, 0).chosen["search"]
+    assert search["chosen"] == {"learning_rate": 1e-3}
+    assert search["tried"][0] == {"learning_rate": 1e38, "dev_score": None, "dev_loss": None, "diverged": True}
+
+
+def test_a_search_without_dev_rows_is_refused() -> None:
+    config = {**QUICK, "search": {"epochs": [1, 2]}}
+    with pytest.raises(RequestError, match="needs dev rows"):
+        finetune(CNN(), TrainRows(ROWS.train, ROWS.train), TEST, config, 0)
+
+
+def test_the_smallest_loss_selects_where_the_recipe_says_so() -> None:
+    found = finetune(CNN(), ROWS, TEST, {**QUICK, "select": "loss", "evaluate_every": 7}, 0).chosen
+    assert found["rule"] == "smallest loss on dev"
+    assert found["dev_steps"] == [7, 14, 21, 28]
+    assert found["step"] == found["dev_steps"][int(np.argmin(found["dev_losses"]))]
+
+
+def test_what_ran_in_place_of_what_was_asked_stands_in_the_record() -> None:
+    found = finetune(CNN(), ROWS, TEST, {**QUICK, "precision": "float16", "max_steps": 3}, 0).chosen
+    assert found["precision"] == "float32"
+    assert found["notes"] == ["float16 cannot run on the CPU: float32 ran in its place"]
+    assert found["dev_steps"] == [3]
+
+
+def test_a_model_that_has_no_tokens_says_so_where_a_recipe_cuts_in_tokens() -> None:
+    with pytest.raises(RequestError, match="cuts rows at 20 tokens, and cnn cannot: --set max_tokens=0"):
+        finetune(CNN(), ROWS, TEST, {**QUICK, "max_tokens": 20}, 0)
+
+
+def test_pairs_are_learnt_by_a_network_that_knows_nothing_of_them() -> None:
+    def paired(n: int, seed: int, name: str) -> Split:
+        one, other = rows(n, seed, name), rows(n, seed + 50, name)
+        labels = (one.labels != other.labels).astype(np.int64)
+        return Split(name, Inputs(one.sequences, other.sequences), labels, TWO)
+
+    course = TrainRows(paired(600, 1, "train"), paired(80, 2, "dev"))
+    test = paired(200, 3, "test")
+    found = finetune(CNN(), course, test.inputs, {**QUICK, "epochs": 12}, 0)
+    assert (found.outputs.argmax(1) == test.labels).mean() > 0.8
+
+
+def test_the_command_line_sets_what_the_recipe_says(tmp_path: Path) -> None:
+    from dnabench.harness.cli.options import settings
+    from dnabench.harness.data.load import DataOptions
+    from dnabench.harness.run.plan import Request, make_plan
+
+    changes = settings(["search.learning_rate=[1e-4, 3e-4]", "epochs=2"])
+    request = Request((CNN(),), (task("mouse_0"),), "finetune", "gue-official", changes)
+    (planned,) = make_plan(request, tmp_path, DataOptions())
+    assert planned.cell.config["search"] == {"learning_rate": [1e-4, 3e-4]}
+    assert planned.cell.config["epochs"] == 2
+    with pytest.raises(RequestError, match="has an option 'serach"):
+        make_plan(
+            Request((CNN(),), (task("mouse_0"),), "finetune", None, {"serach.learning_rat": [1]}),
+            tmp_path,
+            DataOptions(),
+        )
+    with pytest.raises(RequestError, match="KEY=VALUE"):
+        settings(["epochs"])
+
+
+def test_the_table_says_what_a_reader_must_know_of_a_training() -> None:
+    from dnabench.harness.report.cells import cell
+    from dnabench.harness.types import RunRecord
+
+    said = ({"chosen": {"notes": ["one"]}, "name": "seed 0"}, {"chosen": {"notes": ["one", "two"]}, "name": "seed 1"})
+    folded = {"chosen": {"folds": [{"collapsed": False}, {"collapsed": True, "notes": ["three"]}]}, "name": "seed 2"}
+    facts: dict[str, Any] = {"name": "t/x", "metric": "mcc"}
+    record = RunRecord("ok", {}, {"name": "m"}, facts, {}, replicates=(*said, folded), checks={"bases_seen": 0.571})
+    assert cell(record).noted == ("57.1% of the test set's bases reached the model", "one", "two", "three")
+    assert cell(record).collapsed == ("seed 2",)
