@@ -40,10 +40,17 @@ class Tokens:
 class Tokenizer(Protocol):
     """What all tokenizers here offer; `left` says on which side a batch is padded."""
 
-    pad: int
-    mask: int
-    specials: frozenset[int]
-    left: bool
+    @property
+    def pad(self) -> int: ...
+
+    @property
+    def mask(self) -> int: ...
+
+    @property
+    def specials(self) -> frozenset[int]: ...
+
+    @property
+    def left(self) -> bool: ...
 
     def encode(self, sequence: str) -> Tokens:
         """One sequence with the special tokens that the model was trained with."""
@@ -230,8 +237,15 @@ class BytePairs:
 
     @cached_property
     def specials(self) -> frozenset[int]:
-        """Ids of [CLS], [SEP], [PAD], [MASK]."""
-        return frozenset(self._id(name) for name in ("[CLS]", "[SEP]", "[PAD]", "[MASK]"))
+        """Ids of [PAD], [MASK] and other tokens in brackets, such as [CLS]; [UNK] and GENA's - stand for bases."""
+        added = self._library.get_added_tokens_decoder().items()
+        marks = {token for token, one in added if one.content[:1] in "[<" and one.content[1:-1].lower() != "unk"}
+        return frozenset({self.pad, self.mask, *marks})
+
+    @cached_property
+    def vocabulary(self) -> dict[str, int]:
+        """Text to id, added tokens included."""
+        return dict(self._library.get_vocab())
 
     def _id(self, name: str) -> int:
         token = self._library.token_to_id(name)

@@ -1,15 +1,104 @@
-"""A class becomes a model: from a Python file of the user's own, with options as the command line spells them."""
+"""A class becomes a model: a class in a file of the user's own, or the registered one that reads checkpoints."""
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import util
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from typing import Any
 
 from .errors import AdapterError, DnabenchError, RequestError, nearest
+
+_HUB = re.compile(r"(?P<name>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+OWN_CODE = "remote-code"
+"""The family whose networks are a repository's own code."""
+
+
+@dataclass(frozen=True)
+class Loading:
+    """How checkpoints are found; none of it belongs to models that are classes."""
+
+    adapter: str = ""
+    """The family, where config.json does not tell it."""
+    init: str = ""
+    """`random` for the same networks without their weights."""
+    trusted: tuple[str, ...] = ()
+    """`org/name@commit` of models whose own code may run."""
+    offline: bool = False
+
+
+def is_checkpoint(spec: str) -> bool:
+    """Whether a word names a folder with a config.json or a repository of the hub.
+
+    >>> is_checkpoint("LongSafari/hyenadna-tiny-1k-seqlen-hf@main"), is_checkpoint("kmer")
+    (True, False)
+    """
+    return (Path(spec) / "config.json").is_file() or bool(_HUB.fullmatch(spec))
+
+
+def lm_eval_spelling(args: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """`org/name@revision` and the other options of `--model hf --model-args pretrained=org/name,revision=…`.
+
+    >>> lm_eval_spelling({"pretrained": "a/b", "revision": "main", "pooling": "cls"})
+    ('a/b@main', {'pooling': 'cls'})
+    """
+    rest = dict(args)
+    name, revision = rest.pop("pretrained", ""), rest.pop("revision", "")
+    if not name:
+        raise RequestError("--model hf needs --model-args pretrained=org/name (or a folder)")
+    if rest.pop("trust_remote_code", "false").lower() not in ("false", "0", "no"):
+        raise RequestError("trust_remote_code names nothing: say --trust-remote-code NAME@COMMIT")
+    return f"{name}@{revision}" if revision else name, rest
+
+
+def checkpoint(kind: Any, spec: str, args: Mapping[str, str], how: Loading) -> Any:
+    """The model of a folder or a repository: what it takes is downloaded, nothing of it is run unless trusted.
+
+    Raises RequestError for options that do not fit, Unavailable where files cannot be had, AdapterError for files
+    that are not a model's.
+    """
+    said = {"init": how.init} if how.init else {}
+    given: dict[str, Any] = {"adapter": how.adapter, **said, **args}
+    folder = Path(spec)
+    if folder.is_dir():
+        if given["adapter"] == OWN_CODE:
+            raise RequestError(f"code in the folder {spec} is not run: name a model of the hub, or a class in a file")
+        return made(kind, {**given, "folder": str(folder.resolve())}, spec)
+    from .data.checkpoints import fetch_checkpoint
+
+    found = _HUB.fullmatch(spec)
+    if not found:
+        raise RequestError(f"{spec} is no folder with a config.json and no org/name@revision of the hub")
+    name, revision = found["name"], found["revision"]
+    trusted = _trusted(name, how.trusted)
+    if trusted and revision not in (None, trusted):
+        raise RequestError(f"{spec} is asked for and {name}@{trusted} is trusted: name the same commit in both")
+    got = fetch_checkpoint(
+        name, trusted or revision, weights=given.get("init") != "random", code=bool(trusted), offline=how.offline
+    )
+    if trusted:
+        given["adapter"] = OWN_CODE
+    elif given["adapter"] == OWN_CODE:
+        raise RequestError(f"code of {name} runs only when it is named: --trust-remote-code {name}@{got.commit}")
+    return made(kind, {**given, "folder": str(got.folder), "name": name, "origin": got.origin}, spec)
+
+
+def _trusted(name: str, trusted: tuple[str, ...]) -> str | None:
+    """The commit of this model that may run its own code; None where none may."""
+    for word in trusted:
+        known, _, commit = word.partition("@")
+        if not known or not _COMMIT.fullmatch(commit):
+            raise RequestError(
+                f"--trust-remote-code {word}: name one model at one commit, as in org/name@0123…, all 40 digits"
+            )
+        if known == name:
+            return commit
+    return None
 
 
 def class_in_file(path: Path, name: str) -> tuple[Any, str]:

@@ -4,7 +4,7 @@ gue              a suite of the entry-point group `dnabench.suites` (a package t
 my/suite.yaml    a suite of the user's own, or the folder that holds it
 gue/emp_*        tasks by glob          my_data.csv      a task without a suite
 kmer             a model of the entry-point group `dnabench.models`
-my_model.py:Net  a class in a file
+my_model.py:Net  a class in a file               org/name@rev   a checkpoint of the hub, or a folder with one
 """
 
 from __future__ import annotations
@@ -20,11 +20,14 @@ from typing import Any, get_args
 
 from .data.suite_file import read_suite
 from .errors import AdapterError, DnabenchError, RequestError, nearest
-from .making import class_in_file, made
+from .making import OWN_CODE, Loading, checkpoint, class_in_file, is_checkpoint, lm_eval_spelling, made
 from .types import Adapter, Capability, ModelInfo, Suite, Task
 
 MODELS = "dnabench.models"
 SUITES = "dnabench.suites"
+FAMILIES = "dnabench.families"
+CHECKPOINTS = "hf"
+"""The registered model that reads checkpoints, by the cards of the families."""
 _TABLES = (".csv", ".tsv", ".fa", ".fasta", ".fna", ".parquet")
 _YAML = (".yaml", ".yml")
 
@@ -82,11 +85,45 @@ def models() -> dict[str, str]:
     return {name: _first_line(value) for name, value in sorted(_points(MODELS).items())}
 
 
-def find_model(spec: str, args: Mapping[str, str] | None = None, as_name: str | None = None) -> Adapter:
-    """The model that a registered name or `file.py:Class` names, with its options, under its own name or yours.
+def families() -> dict[str, Any]:
+    """Name of every registered family of pretrained models → its card; a broken one is a warning."""
+    found = {}
+    for name, value in sorted(_points(FAMILIES).items()):
+        module, _, attribute = value.partition(":")
+        try:
+            found[name] = getattr(import_module(module), attribute)
+        except Exception as problem:
+            warn(f"the family {name!r} ({value}) cannot be imported: {type(problem).__name__}: {problem}")
+    return found
 
-    A file's sha256 is part of its model's identity. Raises RequestError for an unknown name (with the nearest
-    one) or option, AdapterError for a class that is no adapter: the text says what it lacks.
+
+def family_lines() -> dict[str, str]:
+    """Name of every family → what it is and a checkpoint to name, or that it is trained from scratch."""
+    lines = {}
+    for name, card in families().items():
+        example = next(iter(card.checkpoints), "")
+        lines[name] = f"{card.title}; {f'-m {example}' if example else f'-m {name} --init random'}"
+    return lines
+
+
+def names_model(word: str) -> bool:
+    """Whether a word that could be a task, too, is a model: registered, a family, a file, a folder, or on the hub."""
+    if word in _points(MODELS) or word in _points(FAMILIES) or ".py" in word:
+        return True
+    path = Path(word)
+    if path.exists() or path.name.removesuffix(".gz").endswith((*_TABLES, *_YAML)):
+        return (path / "config.json").is_file()
+    return is_checkpoint(word) and word.partition("/")[0] not in suites()
+
+
+def find_model(
+    spec: str, args: Mapping[str, str] | None = None, as_name: str | None = None, how: Loading | None = None
+) -> Adapter:
+    """The model that a registered name, `file.py:Class`, `org/name@revision` or a folder names, with its options.
+
+    A file's sha256 and a checkpoint's are part of their model's identity. Raises RequestError for an unknown name
+    (with the nearest one) or option, Unavailable for a checkpoint that cannot be had, AdapterError for a class that
+    is no adapter or files that are no model: the text says what is lacking.
     """
     file, _, name = spec.rpartition(":") if not spec.endswith(".py") else (spec, "", "")
     if file.endswith(".py"):
@@ -94,10 +131,22 @@ def find_model(spec: str, args: Mapping[str, str] | None = None, as_name: str | 
         adapter = check_adapter(made(kind, args or {}, spec), spec)
         info = replace(adapter.info, options={**adapter.info.options, "source": source})
     else:
-        adapter = check_adapter(made(_registered_class(spec), args or {}, spec), spec)
+        adapter = check_adapter(_named(spec, args or {}, how or Loading()), spec)
         info = adapter.info
     info = replace(info, name=as_name or info.name)
     return adapter if info == adapter.info else Renamed(adapter, info)
+
+
+def _named(spec: str, args: Mapping[str, str], how: Loading) -> Any:
+    """A model that is no file: a registered class, a checkpoint, or a family from scratch."""
+    if spec == CHECKPOINTS:
+        spec, args = lm_eval_spelling(args)
+    if spec in _points(FAMILIES) and spec not in _points(MODELS) and spec != OWN_CODE:
+        said = {"init": how.init} if how.init else {}
+        return made(_registered_class(CHECKPOINTS), {"adapter": spec, **said, **args}, spec)
+    if spec in _points(MODELS) or not (is_checkpoint(spec) or Path(spec).is_dir()):
+        return made(_registered_class(spec), args, spec)
+    return checkpoint(_registered_class(CHECKPOINTS), spec, args, how)
 
 
 def check_adapter(found: Any, where: str) -> Adapter:
@@ -156,6 +205,7 @@ def _known(group: str, what: str, name: str, other: str) -> str:
     known = _points(group)
     if name in known:
         return known[name]
+    known = known | (_points(FAMILIES) if group == MODELS else {})
     hint, names = nearest(name, list(known)), ", ".join(sorted(known))
     raise RequestError(f"there is no {what} {name!r}.{hint} Known: {names}; or give {other}")
 
@@ -216,7 +266,7 @@ def _all_tasks(chosen: Iterable[Suite]) -> list[Task]:
 
 
 def _registered_class(name: str) -> Any:
-    value = _known(MODELS, "model", name, "a class of yours as file.py:Class")
+    value = _known(MODELS, "model", name, "org/name of the hub, a folder, or file.py:Class")
     module, _, attribute = value.partition(":")
     try:
         return getattr(import_module(module), attribute)

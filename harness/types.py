@@ -59,7 +59,7 @@ class FileFacts:
 class Source:
     """Where the rows of a task come from. `kind` names a reader in `harness/data/sources.py`."""
 
-    kind: Literal["files", "intervals", "classes"]
+    kind: Literal["files", "intervals", "classes", "windows", "peaks", "matlab"]
     files: Mapping[str, FileFacts]
     """Split name → facts; the one key `all` for the split rules `column` and `kfold`."""
     folders: tuple[str, ...] = (".",)
@@ -266,6 +266,9 @@ class Adapter(Protocol):
     predict(sequences) -> (n, outputs)
     fit(train: Split, dev: Split, seed: int) -> Fitted
     module(outputs: int, length: int) -> torch.nn.Module ; collate(sequences) -> dict of tensors
+
+    Optional beside them: bases_read(sequences) -> (n,) bases of each that reach the network, where rows may be
+    cropped; convention() -> str, what its log-likelihood is a sum of.
     """
 
     @property

@@ -193,7 +193,7 @@ def test_trust_in_remote_code_must_name_what_it_trusts(words: list[str], capsys)
 
 def test_trust_that_names_something_trusts_nothing_else(toy: Path, capsys) -> None:
     assert run_words(["-m", "gc", "-s", "toy", "-t", "gc", "--trust_remote_code", "org/name"]) == 0
-    assert "org/name: no model here runs remote code" in capsys.readouterr().err
+    assert "org/name: no model asked for is this one, so nothing was trusted" in capsys.readouterr().err
 
 
 def test_several_words_after_an_option_are_several_names() -> None:

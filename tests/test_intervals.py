@@ -15,7 +15,7 @@ from dnabench.harness.stats.intervals import bca, score_predictions
 from dnabench.harness.stats.jackknife import acceleration, influence
 from dnabench.harness.stats.panel import Panel
 from dnabench.harness.stats.perfect import error_bound
-from dnabench.harness.stats.variance import Side, noise
+from dnabench.harness.stats.variance import noise
 from dnabench.harness.stats.weights import independent
 from dnabench.harness.types import Dependence, Predictions, Target
 
@@ -208,11 +208,11 @@ def test_between_seed_variance_is_what_the_rows_do_not_explain() -> None:
     seeds, rows, crossed = 0.05 * rng.normal(size=8), rng.normal(size=4000), rng.normal(size=(8, 4000))
     values = 0.03 * rows + 0.02 * crossed
     scores = 0.7 + seeds
-    made = noise([Side(scores, values)], np.inf)
+    made = noise(scores, values, np.inf)
     between = max(0.0, scores.var(ddof=1) - 0.02**2 * 8 / 8)
     assert made.error**2 == pytest.approx(0.03**2 + 0.02**2 / 8 + between / 8, rel=0.03)
     assert 7 <= made.freedom < np.inf
-    alike = noise([Side(np.full(8, 0.7), values)], np.inf)
+    alike = noise(np.full(8, 0.7), values, np.inf)
     assert (alike.error, alike.freedom) == (
         pytest.approx(np.hypot(0.03, 0.02 / np.sqrt(8)), rel=0.03),
         np.inf,

@@ -1,5 +1,6 @@
 """A weighted statistic is that of the rows repeated; leaving one out in closed form is leaving it out."""
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -122,7 +123,8 @@ def test_a_resample_without_an_answer_is_marked_and_not_invented() -> None:
         assert np.array_equal(np.isnan(values), (lost == 0) | (lost == 5))
 
 
-def test_a_small_table_never_waits_for_a_compiler_and_a_large_one_gets_it() -> None:
+def test_a_small_table_never_waits_for_a_compiler_and_a_large_one_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "dnabench.harness.stats.kernels_numba", raising=False)
     small, large = (make_panel("class", 2, n, m, False) for n, m in ((7_000, 1), (20_000, 20)))
     seconds = [
         routes.numpy_seconds(p, ["mcc", "auroc"], independent("k", len(p.truth)), 10_000) for p in (small, large)

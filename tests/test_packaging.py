@@ -17,7 +17,7 @@ def config() -> configparser.ConfigParser:
 
 
 def packages_on_disk() -> set[str]:
-    found = {"dnabench"}
+    found = {"dnabench", "dnabench.published"}
     for top in ("harness", "adapters", "benchmarks"):
         for init in (ROOT / top).rglob("__init__.py"):
             folder = init.parent.relative_to(ROOT)

@@ -12,9 +12,8 @@ from sklearn.metrics import matthews_corrcoef
 
 from dnabench.harness.report import compare as comparing
 from dnabench.harness.report.operands import Operand
-from dnabench.harness.stats.design import design_of
-from dnabench.harness.stats.paired import paired_difference
-from dnabench.harness.stats.suite import mean_difference, part_of
+from dnabench.harness.stats.joint import joint
+from dnabench.harness.stats.suite import suite_mean
 from dnabench.harness.types import Dependence, Predictions
 
 
@@ -33,10 +32,8 @@ def test_the_mean_over_tasks_with_shared_rows_is_that_of_a_joint_bootstrap(group
     dependence = Dependence(groups="family" if grouped else None)
     parts = []
     for task in cuts:
-        pair = (part(task, whole[1]), part(task, whole[0]))
-        made = paired_difference(*pair, "mcc", BINARY, dependence, task)
-        design = design_of(pair[0].truth, pair[0].columns, BINARY, dependence, task)
-        parts.append(part_of(made, pair, BINARY, design))
+        pair = {name: part(task, said) for name, said in (("new", whole[1]), ("old", whole[0]))}
+        parts.append(joint(pair, ["mcc"], BINARY, dependence, task)["mcc"])
     called = [p.outputs[0].argmax(axis=1) for p in whole]
     truth = whole[0].truth
 
@@ -50,17 +47,17 @@ def test_the_mean_over_tasks_with_shared_rows_is_that_of_a_joint_bootstrap(group
         drawn = np.concatenate([units[g] for g in rng.integers(0, len(units), len(units))])
         inside = (drawn, drawn[drawn < cut], drawn[drawn >= cut])
         means.append(np.mean([mcc(r, called[1]) - mcc(r, called[0]) for r in inside]))
-    mean = mean_difference(parts)
+    mean = suite_mean(parts).difference()
     assert mean.se == pytest.approx(np.std(means), rel=0.08)
-    assert mean.se > 1.2 * np.sqrt(sum(p.difference.se**2 for p in parts)) / 3  # type: ignore[operator,misc]
+    assert mean.se > 1.2 * np.sqrt(sum(p.noise(0, 1).error ** 2 for p in parts)) / 3  # type: ignore[operator]
     assert "3 of 3 tasks share test rows" in mean.note
 
 
 @pytest.mark.slow
 def test_tables_without_any_difference_rarely_show_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """250 tables of four tasks, three of which share rows: 4.4% with a false claim, 13.6% without Holm."""
-    fast = comparing.paired_difference
-    monkeypatch.setattr(comparing, "paired_difference", lambda *a, **k: fast(*a, **k, resamples=640))
+    fast = comparing.joint
+    monkeypatch.setattr(comparing, "joint", lambda *a, **k: fast(*a, **k, resamples=640))
     rng, claims, uncorrected, means, careless = np.random.default_rng(0), [], [], [], []
     for number in range(250):
         *tasks, mean = compared(*_equal_models(rng, number), metric="mcc")

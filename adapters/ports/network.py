@@ -18,6 +18,8 @@ from torch.nn import functional
 from dnabench.harness.errors import AdapterError
 
 C = TypeVar("C")
+NAMED = 8
+"""Tensors that an error names before it counts."""
 
 
 @dataclass(frozen=True)
@@ -151,11 +153,13 @@ def load_tied(
     wrong = [name for name in weights if name not in own and not _fits(name, unused)]
     for name in sorted(own.keys() & weights.keys()):
         first = given.setdefault(id(own[name]), name)
-        if weights[first].shape == weights[name].shape and not torch.equal(weights[first], weights[name]):
+        alike = first == name or weights[first].shape != weights[name].shape  # else load_state_dict speaks of shapes
+        if not (alike or torch.equal(weights[first], weights[name])):
             wrong.append(f"{name} (differs from {first}, which shares its tensor)")
     wrong += [name for name, tensor in own.items() if id(tensor) not in given and not _fits(name, optional)]
     if wrong:
-        raise RuntimeError(f"missing, unknown or contradictory: {', '.join(sorted(wrong))}")
+        more = f" and {len(wrong) - NAMED} more" if len(wrong) > NAMED else ""
+        raise RuntimeError(f"missing, unknown or contradictory: {', '.join(sorted(wrong)[:NAMED])}{more}")
     network.load_state_dict({name: weights[name] for name in given.values()}, strict=False)
 
 

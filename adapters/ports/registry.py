@@ -2,7 +2,7 @@
 
 A port is a file of this folder with `from_config(config) -> nn.Module`; `config` is the hub's config.json,
 or for networks that have no hub file their sizes and `model_type`. To add one: import it, enter it in PORTS
-under its family's name, and where `model_type` does not say the family, in MODEL_TYPES or CODE_FILES. A
+under its family's name, and in `family.py`, which also says by which keys its configurations are known. A
 module whose `load_state_dict` needs help (tied or unused tensors) has a method `load_hub_weights(weights) ->
 None`. tests/conformance_folders.py says how each family answers the cases of its conformance folder.
 """
@@ -33,6 +33,7 @@ from . import (
     hyenadna,
     nucleotide_transformer,
 )
+from .family import family_of
 
 PORTS: dict[str, Callable[[dict[str, Any]], nn.Module]] = {
     "basset": basset.from_config,
@@ -54,45 +55,6 @@ PORTS: dict[str, Callable[[dict[str, Any]], nn.Module]] = {
     "nucleotide-transformer": nucleotide_transformer.from_config,
 }
 """Family to builder."""
-
-MODEL_TYPES: dict[str, str] = {
-    "ConvNet": "gpn",
-    "GPN": "gpn",
-    "bert": "dnabert",
-    "esm": "nucleotide-transformer",
-}
-"""`model_type` of a hub configuration to family, where the two names differ."""
-
-CODE_FILES: dict[str, str] = {
-    "bert_layers": "dnabert2",
-    "modeling_bert": "gena-lm",
-    "modeling_caduceus": "caduceus",
-    "modeling_esm": "nucleotide-transformer",
-    "modeling_hyena": "hyenadna",
-}
-"""First part of an entry in `auto_map` (`bert_layers`) to family, looked at before `model_type`."""
-
-OWN_KEYS: dict[str, str] = {
-    "add_bias_fnn": "nucleotide-transformer",
-    "alibi_starting_size": "dnabert2",
-    "pre_layer_norm": "gena-lm",
-}
-"""A key that only one family's configurations have, to family: several say `bert` or nothing as `model_type`."""
-
-
-def family_of(config: Mapping[str, Any]) -> str | None:
-    """Name of the port that a configuration asks for, or None where it asks for none that is here.
-
-    >>> family_of({"model_type": "deepsea"}), family_of({"model_type": "llama"})
-    ('deepsea', None)
-    """
-    code = [str(entry).split("--")[-1].split(".")[0] for entry in (config.get("auto_map") or {}).values()]
-    told = [CODE_FILES[file] for file in code if file in CODE_FILES]
-    told += [family for key, family in OWN_KEYS.items() if key in config]
-    if not told and config.get("model_type") == "bert" and any("model" in file for file in code):
-        return None  # a BERT with code of its own that no port knows is not a BERT
-    family = told[0] if told else MODEL_TYPES.get(str(config.get("model_type")), config.get("model_type"))
-    return family if family in PORTS else None
 
 
 def build(config: Mapping[str, Any], weights: Mapping[str, Tensor] | None = None) -> nn.Module:

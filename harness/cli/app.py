@@ -7,13 +7,21 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from .card import card
 from .check import check
 from .compare import compare
+from .data import data
 from .fetch import fetch
+from .gate import gate
+from .leaderboard import leaderboard
 from .listing import list_names
+from .merge import merge
+from .power import power
 from .report import report
+from .rescore import rescore
 from .run import run
 from .show import show
+from .submit import submit
 
 EXAMPLES = {
     "dnabench": "dnabench run -m kmer -s yeast        # a first table in about a minute, no download",
@@ -23,7 +31,15 @@ EXAMPLES = {
     "show": "dnabench show yeast/coding",
     "report": "dnabench report results --format md > table.md",
     "compare": "dnabench compare kmer onehot --suite yeast",
+    "leaderboard": "dnabench leaderboard results           # tables and one page that opens from the disk",
+    "gate": "dnabench gate git:origin/main:results results",
     "check": "dnabench check --model kmer",
+    "data": "dnabench data audit yeast/coding        # leaks, contradictions, shortcuts",
+    "rescore": "dnabench rescore results --metric auroc --by chromosome",
+    "power": "dnabench power --suite yeast --delta 0.01",
+    "merge": "dnabench merge mine/results theirs/results -o results",
+    "card": "dnabench card kmer results -o README.md",
+    "submit": "dnabench submit predictions.csv -t yeast/coding --as mine",
 }
 
 
@@ -57,7 +73,15 @@ for name, function in (
     ("show", show),
     ("report", report),
     ("compare", compare),
+    ("leaderboard", leaderboard),
+    ("gate", gate),
     ("check", check),
+    ("data", data),
+    ("rescore", rescore),
+    ("merge", merge),
+    ("power", power),
+    ("card", card),
+    ("submit", submit),
 ):
     app.command(name, cls=Command)(function)
 
@@ -77,5 +101,5 @@ def top(
     """Measure DNA models: tables with intervals, baselines beside them, data with an identity.
 
     Tables go to stdout, the rest to stderr. Exit codes: 0 done, 1 some cells failed or their data is not here,
-    2 the request was wrong, 130 interrupted.
+    2 the request was wrong, 3 the gate said no, 130 interrupted.
     """

@@ -11,6 +11,7 @@ from ..errors import RequestError
 from . import options as o
 
 if TYPE_CHECKING:
+    from ..making import Loading
     from ..report.check import Finding
 
 
@@ -22,8 +23,13 @@ def check(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
         list[str], Option("-t", "--task", help="Tasks, suites or suite files; also --tasks.", metavar="TASK")
     ] = [],  # noqa: B006
     results: Annotated[Path | None, Option("--results", help="A results folder.", metavar="DIR")] = None,
-    intervals: Annotated[bool, Option("--intervals", help="With --results: compute the intervals again too.")] = False,
+    intervals: Annotated[bool, Option(help="With --results: compute the intervals again too.")] = True,
     model_args: o.ModelArgs = [],  # noqa: B006
+    adapter: o.AdapterName = "",
+    init: o.Init = "",
+    trust_remote_code: o.Trusted = [],  # noqa: B006
+    golden: Annotated[bool, Option("--golden", help="Prove checkpoints of the hub by golden embeddings.")] = False,
+    golden_file: Annotated[Path | None, Option("--golden-file", help="Those of this file.", metavar="FILE")] = None,
     data: o.Data = None,
     offline: o.Offline = False,
     format_name: o.FormatName = "",
@@ -31,6 +37,7 @@ def check(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
 ) -> int:
     """Check a model's adapter, task files or a results tree; exit 1 where a promise is broken.
 
+    --golden: files, token ids and embedding of a hub checkpoint are those of the authors' own code.
     --model: outputs do not depend on batch, order, padding or call; finite; the same for the same seed.
     --tasks: the file's facts agree with each other and with the data. --results: records parse, predictions have
     their hash, and scores computed again from them agree.
@@ -41,12 +48,17 @@ def check(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
 
     models, tasks, folders = _sorted(names)
     found: list[Finding] = []
-    if model or models:
-        found += _models([*model, *models], model_args)
+    how = o.loading(adapter, init, trust_remote_code, offline)
+    if (golden or golden_file) and not (model or models):
+        raise RequestError("--golden needs --model with a checkpoint of the hub.")
+    if golden or golden_file:
+        found += _golden([*model, *models], golden_file, how)
+    elif model or models:
+        found += _models([*model, *models], model_args, how)
     if task or tasks or suite:
         found += _tasks([*task, *tasks], suite, data, offline)
     for folder in [results] if results is not None else folders:
-        found += _results(folder, intervals)
+        found += _results(folder, intervals, data)
     if not found:
         raise RequestError("check what? Name a model, a task, a suite or a results folder.")
     show_table(findings_table(found), face)
@@ -55,18 +67,27 @@ def check(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
 
 def _sorted(names: list[str]) -> tuple[list[str], list[str], list[Path]]:
     """Words without an option as models, tasks and results folders, by what they look like."""
-    from ..registry import models
+    from ..registry import names_model
 
     words = o.words(names)
     folders = [word for word in words if Path(word, "runs").is_dir()]
-    named = [word for word in words if word in models() or ".py" in word]
+    named = [word for word in words if word not in folders and names_model(word)]
     return named, [w for w in words if w not in folders and w not in named], [Path(w) for w in folders]
 
 
-def _models(names: list[str], args: list[str]) -> list[Finding]:
+def _golden(names: list[str], file: Path | None, how: Loading) -> list[Finding]:
+    from ..registry import find_model
+    from ..report.check_golden import check_golden, golden_entries, golden_entry
+
+    entries = [golden_entry(name, golden_entries(file)) for name in o.words(names)]
+    models = (find_model(f"{entry['repo']}@{entry['revision']}", how=how) for entry in entries)
+    return [finding for one, entry in zip(models, entries, strict=True) for finding in check_golden(one, entry)]
+
+
+def _models(names: list[str], args: list[str], how: Loading) -> list[Finding]:
     from ..report.check_model import check_model
 
-    return [finding for adapter in o.adapters(names, o.model_args(args), "") for finding in check_model(adapter)]
+    return [finding for adapter in o.adapters(names, o.model_args(args), "", how) for finding in check_model(adapter)]
 
 
 def _tasks(names: list[str], suites: list[str], data: Path | None, offline: bool) -> list[Finding]:
@@ -84,9 +105,10 @@ def _tasks(names: list[str], suites: list[str], data: Path | None, offline: bool
     return list(check_tasks(tasks, DataOptions(data_dir=data, offline=offline), known))
 
 
-def _results(root: Path, intervals: bool) -> list[Finding]:
+def _results(root: Path, intervals: bool, data: Path | None) -> list[Finding]:
+    from ..data.sources import DataOptions
     from ..report.check_results import check_results
 
     if not root.is_dir():
         raise RequestError(f"{root} is no folder of results.")
-    return list(check_results(root, intervals))
+    return list(check_results(root, intervals, DataOptions(data_dir=data, offline=True)))

@@ -28,7 +28,9 @@ def list_names(
     """List suites, tasks, models, metrics or runs; alias: ls."""
     from .out import show_table
 
-    show_table(_table(_kind(kind), pattern, (output, data, o.genomes(genome))), o.form(format_name, as_json, piped="console"))
+    show_table(
+        _table(_kind(kind), pattern, (output, data, o.genomes(genome))), o.form(format_name, as_json, piped="console")
+    )
     return 0
 
 

@@ -11,10 +11,23 @@ from typer import Argument, Option
 from ..errors import RequestError
 
 if TYPE_CHECKING:
+    from ..making import Loading
     from ..types import Adapter
 
 Models = Annotated[
-    list[str], Option("-m", "--model", help="Registered name or file.py:Class; several with commas.", metavar="MODEL")
+    list[str],
+    Option(
+        "-m", "--model", help="Registered name, org/name@revision, a folder, or file.py:Class; several with commas.",
+        metavar="MODEL",
+    ),
+]  # fmt: skip
+AdapterName = Annotated[
+    str, Option("--adapter", help="The family of a checkpoint whose config.json does not tell.", metavar="NAME")
+]
+Init = Annotated[str, Option("--init", help="random: the network without its weights, from scratch.", metavar="HOW")]
+Trusted = Annotated[
+    list[str],
+    Option("--trust-remote-code", help="The one model whose own code may run, at one commit.", metavar="NAME@COMMIT"),
 ]
 Suites = Annotated[
     list[str], Option("-s", "--suite", help="Registered suite, or a folder or suite.yaml of yours.", metavar="SUITE")
@@ -26,6 +39,10 @@ Tasks = Annotated[
 Includes = Annotated[list[str], Option(help="A folder with suites of yours, found by name.", metavar="DIR")]
 ProtocolName = Annotated[str, Option("-p", "--protocol", help="fit, probe, finetune or zero_shot; else by the model.")]
 Recipe = Annotated[str, Option(help="A recipe of the task file, such as gue-official.")]
+Settings = Annotated[
+    list[str],
+    Option("--set", help="A setting of the protocol: learning_rate=1e-4, search.epochs=[3,5].", metavar="K=V"),
+]
 ModelArgs = Annotated[list[str], Option("--model-args", help="Options of the model: k=4,strands=one.", metavar="K=V")]
 AsName = Annotated[str, Option("--as", help="A stable name for one model.", metavar="NAME")]
 Seeds = Annotated[str, Option(help="Seeds of protocols that use one: 0-4 or 0,1,2.")]
@@ -35,6 +52,9 @@ Limit = Annotated[
 BatchSize = Annotated[str, Option("--batch-size", help="Rows per batch, or auto.", metavar="N")]
 Device = Annotated[str, Option(help="cpu, cuda, cuda:1 or auto.")]
 Data = Annotated[Path | None, Option("--data", help="Folder with the official files.", metavar="DIR")]
+Genomes = Annotated[
+    list[str], Option("--genome", help="FASTA file of an assembly that tasks ask for.", metavar="NAME=FILE")
+]
 Offline = Annotated[bool, Option("--offline", help="Never ask the hub.")]
 Fresh = Annotated[bool, Option("--fresh", help="Compute again what is already there.")]
 DryRun = Annotated[bool, Option("--dry-run", help="Print the plan and compute nothing.")]
@@ -87,14 +107,39 @@ def model_args(values: Sequence[str]) -> dict[str, str]:
     return found
 
 
+def genomes(values: Sequence[str]) -> dict[str, Path]:
+    """Assembly → FASTA file from `GRCh38=hg38.fa`.
+
+    >>> genomes(["GRCh38=hg38.fa"])
+    {'GRCh38': PosixPath('hg38.fa')}
+    """
+    found = {}
+    for word in values:
+        name, equals, file = word.partition("=")
+        if not (name and equals and file):
+            raise RequestError(f"--genome {word!r}: write ASSEMBLY=FILE, as in GRCh38=hg38.fa.")
+        found[name] = Path(file)
+    return found
+
+
 def suites(names: Sequence[str], folders: Sequence[str]) -> list[str]:
     """Suites by name, or as a folder of that name below one of `--include-path`."""
     return [next((str(Path(f, n)) for f in words(folders) if Path(f, n).exists()), n) for n in words(names)]
 
 
-def adapters(specs: Sequence[str], args: Mapping[str, str], as_name: str) -> tuple[Adapter, ...]:
+def loading(adapter: str, init: str, trusted: Sequence[str], offline: bool) -> Loading:
+    """How checkpoints are found and filled."""
+    from ..making import Loading
+
+    return Loading(adapter, init, tuple(words(trusted)), offline)
+
+
+def adapters(
+    specs: Sequence[str], args: Mapping[str, str], as_name: str, how: Loading | None = None
+) -> tuple[Adapter, ...]:
     """The models asked for; options and a name of one's own are for one model at a time."""
     from ..registry import find_model, models
+    from .out import say
 
     names = words(specs)
     if not names:
@@ -103,7 +148,14 @@ def adapters(specs: Sequence[str], args: Mapping[str, str], as_name: str) -> tup
         raise RequestError(f"--as {as_name} names one model, and here are {len(names)}: {', '.join(names)}.")
     if args and len(names) > 1:
         raise RequestError(f"--model-args belong to one model, and here are {len(names)}: run them one by one.")
-    return tuple(find_model(name, args, as_name or None) for name in names)
+    unused = [
+        word
+        for word in (how.trusted if how else ())
+        if not any(word.startswith(f"{n.partition('@')[0]}@") for n in names)
+    ]
+    if unused:
+        say(f"--trust-remote-code {unused[0]}: no model asked for is this one, so nothing was trusted")
+    return tuple(find_model(name, args, as_name or None, how) for name in names)
 
 
 def overrides(batch_size: str, device: str) -> dict[str, Any]:
@@ -118,6 +170,26 @@ def overrides(batch_size: str, device: str) -> dict[str, Any]:
             raise RequestError(f"--batch-size {batch_size!r}: write a whole number of at least 1, or auto.")
         found["batch_size"] = int(batch_size)
     return found | ({"device": device} if device not in ("", "auto") else {})
+
+
+def settings(words: Sequence[str]) -> dict[str, Any]:
+    """What `--set` changes in a protocol: numbers, true, false and lists as JSON writes them, else text.
+
+    >>> settings(["learning_rate=1e-4", "schedule=linear", "search.epochs=[3, 5]"])
+    {'learning_rate': 0.0001, 'schedule': 'linear', 'search.epochs': [3, 5]}
+    """
+    import json
+
+    found: dict[str, Any] = {}
+    for word in words:
+        key, equals, text = word.partition("=")
+        if not equals or not key.strip():
+            raise RequestError(f"--set {word!r}: write KEY=VALUE, such as learning_rate=1e-4.")
+        try:
+            found[key.strip()] = json.loads(text)
+        except ValueError:
+            found[key.strip()] = text.strip()
+    return found
 
 
 def form(name: str, as_json: bool, piped: str = "md") -> str:

@@ -21,9 +21,14 @@ def run(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
     task: o.Tasks = [],  # noqa: B006
     protocol: o.ProtocolName = "",
     recipe: o.Recipe = "",
+    set_: o.Settings = [],  # noqa: B006
     model_args: o.ModelArgs = [],  # noqa: B006
     as_name: o.AsName = "",
+    adapter: o.AdapterName = "",
+    init: o.Init = "",
+    trust_remote_code: o.Trusted = [],  # noqa: B006
     data: o.Data = None,
+    genome: o.Genomes = [],  # noqa: B006
     output: o.Output = Path("results"),
     seeds: o.Seeds = "0",
     limit: o.Limit = None,
@@ -43,17 +48,18 @@ def run(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
     from ..registry import find_tasks
     from ..run.plan import Request, make_plan
 
+    how = o.loading(adapter, init, trust_remote_code, offline)
     request = Request(
-        models=o.adapters(model, o.model_args(model_args), as_name),
+        models=o.adapters(model, o.model_args(model_args), as_name, how),
         tasks=find_tasks(o.suites(suite, include_path), o.words(task)),
         protocol=protocol or None,
         recipe=recipe or None,
-        overrides=o.overrides(batch_size, device),
+        overrides=o.overrides(batch_size, device) | o.settings(set_),
         seeds=o.seeds(seeds),
         limit=limit,
         fresh=fresh,
     )
-    where = DataOptions(data_dir=data, offline=offline)
+    where = DataOptions(data_dir=data, offline=offline, genomes=o.genomes(genome))
     plan = make_plan(request, output, where)
     return _print_plan(plan, face) if dry_run else _run(request, plan, (where, output, face, verbose))
 
@@ -79,8 +85,7 @@ def _run(request: Request, plan: Sequence[Planned], how: tuple[Any, Path, str, b
     with contextlib.redirect_stdout(sys.stderr):
         done: list[Outcome] = list(counted(run_plan(plan, RunOptions(where, command)), plan, verbose))
     records = [outcome.record for outcome in done]
-    related = {task.name: task.dependence.shares_test_rows_with for task in request.tasks}
-    show_table(score_table(records, [task.name for task in request.tasks], related=related), face)
+    show_table(score_table(records, [task.name for task in request.tasks]), face)
     if verbose or not quiet():
         print("", *summary(done, output), sep="\n", file=sys.stderr)
     if warning(done):

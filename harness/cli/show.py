@@ -42,11 +42,15 @@ def _page(name: str, where: tuple[Path | None, Path, Path], args: list[str]) -> 
     output = where[1]
     if name.endswith(".json"):
         return _run_page(Path(name), output)
-    if name in registry.models() or ".py" in name:
+    if registry.names_model(name):
         from ..report.pages import model_page
 
         adapter = registry.find_model(name, o.model_args(args))
-        return model_page(adapter, registry.models().get(name, ""), _stored(output, "model", adapter.info.name))
+        return model_page(
+            adapter,
+            (registry.models() | registry.family_lines()).get(name, ""),
+            _stored(output, "model", adapter.info.name),
+        )
     return _task_page(name, where)
 
 
@@ -61,10 +65,12 @@ def _task_page(name: str, where: tuple[Path | None, Path, Path]) -> Page:
     if len(found) > 1:
         raise RequestError(f"{name!r} fits {len(found)} tasks: show one of them, such as {found[0].name}.")
     from ..report.pages import task_page
-    from ..report.published import read_published
+    from ..report.published import gathered
 
     task = found[0]
-    scores = read_published(published, [task.name])
+    # The folder of a checkout need not be here: an installed dnabench brings its own.
+    named = published if published.is_dir() else None
+    scores = gathered(output, named, [task.name])
     return task_page(task, DataOptions(data_dir=data, offline=True), scores, _stored(output, "task", task.name))
 
 

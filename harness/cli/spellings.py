@@ -76,7 +76,7 @@ def _respell_run(words: list[str]) -> tuple[list[str], list[str]]:
                 f"{words[at]} is not a DNA option: leave it out (dnabench run --help lists what there is)"
             )
         if word == "--trust-remote-code":
-            notes.append(_trusted(values))
+            out += [word, _trusted(values)]
             at += 1 + min(len(values), 1)
         elif word in WITHOUT_VALUE or word in WITH_VALUE:
             notes.append(WITHOUT_VALUE.get(word) or WITH_VALUE[word])
@@ -128,10 +128,10 @@ def _values_after(words: Sequence[str], at: int) -> list[str]:
 
 
 def _trusted(values: Sequence[str]) -> str:
-    """A note that names what is trusted; True and nothing name nothing."""
+    """What is trusted; True and nothing name nothing."""
     if not values or values[0].lower() in ("true", "1", "yes"):
         raise RequestError(
-            "--trust-remote-code must name what it trusts, as in --trust-remote-code org/name; "
+            "--trust-remote-code must name what it trusts, as in --trust-remote-code org/name@COMMIT; "
             "dnabench runs no code from a hub unasked"
         )
-    return f"--trust-remote-code {values[0]}: no model here runs remote code, so nothing was trusted"
+    return values[0]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import sys
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
 from typing import Any, Literal
 
@@ -20,6 +23,8 @@ Array = NDArray[Any]
 Backend = Literal["auto", "numpy", "numba"]
 Kernel = Callable[[Array], Mapping[str, Array]]
 """Weights of one block → (models, 64) of one or several metrics."""
+Job = tuple[Panel, Sequence[str]]
+"""Models of one test set, and the metrics wanted of them."""
 
 COMPILED_FROM_SECONDS = 6.0
 """Work that keeps numpy busy for longer goes to numba, whose first call compiles for about 5 seconds."""
@@ -32,15 +37,29 @@ def bootstrap(
 
     `resamples` is rounded up to whole blocks of 64. Metrics must have an answer on the whole test set.
     """
-    route = kernels(backend, numpy_seconds(panel, metrics, draws, resamples))
-    statistics = prepared(panel, metrics, route)
+    return sweep([(panel, metrics)], draws, resamples, backend)[0]
+
+
+def sweep(jobs: Sequence[Job], draws: Draws, resamples: int, backend: Backend = "auto") -> list[dict[str, Array]]:
+    """`bootstrap` of several panels of the same rows in one pass: each block of weights is drawn once for all."""
+    route = kernels(backend, sum(numpy_seconds(*job, draws, resamples) for job in jobs))
+    work = [prepared(panel, metrics, route) for panel, metrics in jobs]
     count = -(-resamples // LANES)
-    values = {metric: np.empty((len(panel), count * LANES)) for metric in metrics}
-    for number in range(count):
+    values = [{metric: np.empty((len(panel), count * LANES)) for metric in metrics} for panel, metrics in jobs]
+
+    def fill(number: int) -> None:
         weights = route.block(draws, number)
-        for statistic in statistics:
-            for metric, lanes in statistic(weights).items():
-                values[metric][:, number * LANES : (number + 1) * LANES] = lanes
+        for into, statistics in zip(values, work, strict=True):
+            for statistic in statistics:
+                for metric, lanes in statistic(weights).items():
+                    into[metric][:, number * LANES : (number + 1) * LANES] = lanes
+
+    if route.THREADS == 1 or not any(work):
+        for number in range(count if any(work) else 0):
+            fill(number)
+    else:
+        with ThreadPoolExecutor(route.THREADS) as pool:
+            deque(pool.map(fill, range(count)), maxlen=0)
     return values
 
 
@@ -68,14 +87,14 @@ def prepared(panel: Panel, metrics: Sequence[str], route: ModuleType) -> list[Ke
 
 
 def kernels(backend: Backend, seconds: float) -> ModuleType:
-    """The module of kernels: numba where asked for, or where the work would keep numpy busy for long."""
+    """The module of kernels: numba where asked for, where it is loaded already, or where numpy would be busy long."""
     if backend not in ("auto", "numpy", "numba"):
         raise RequestError(f"unknown backend {backend!r}: use auto, numpy or numba.")
     if backend == "numba" and not compiles():
         raise needs_extra("numba", "fast")
-    large = backend == "auto" and seconds > COMPILED_FROM_SECONDS and compiles()
-    name = "kernels_numba" if large or backend == "numba" else "kernels_numpy"
-    return importlib.import_module(f"dnabench.harness.stats.{name}")
+    compiled, plain = (f"dnabench.harness.stats.{name}" for name in ("kernels_numba", "kernels_numpy"))
+    pays = compiled in sys.modules or (seconds > COMPILED_FROM_SECONDS and compiles())
+    return importlib.import_module(compiled if backend == "numba" or (backend == "auto" and pays) else plain)
 
 
 def compiles() -> bool:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import expit, ndtr, ndtri
+from scipy.special import logit as to_logit
 
+from dnabench.harness.errors import RequestError
 from dnabench.harness.metrics import METRICS, Value
 from dnabench.harness.stats.bootstrap import Backend
 from dnabench.harness.stats.design import Design, design_of, refusal
@@ -16,7 +19,7 @@ from dnabench.harness.stats.jackknife import acceleration, influence
 from dnabench.harness.stats.panel import Panel
 from dnabench.harness.stats.perfect import perfect_bound
 from dnabench.harness.stats.sampling import DIGITS, SAME, Sampled, panel_of, point_values, sample
-from dnabench.harness.stats.variance import Side, noise
+from dnabench.harness.stats.variance import Noise, noise
 from dnabench.harness.types import Dependence, Predictions, Score, Target
 
 Array = NDArray[Any]
@@ -36,13 +39,17 @@ def score_predictions(  # noqa: PLR0913 - the options of one public call
     resamples: int = 10_000,
     level: float = 0.95,
     backend: Backend = "auto",
+    interval: Literal["default", "logit"] = "default",
 ) -> dict[str, Score]:
     """Score stored predictions by every metric, with intervals.
 
     `stream` names the task's stream of resamples (its test fingerprint): every model gets the same rows. One
     replicate gets BCa (percentile for correlations), several the variance over rows and seeds. Groups, where
-    declared, are resampled whole, or summed where they are few. Raises DataError, RequestError.
+    declared, are resampled whole, or summed where they are few. `interval="logit"` gives AUROC and AUPRC a normal
+    (or t) interval on the logit scale instead, and changes no other metric. Raises DataError, RequestError.
     """
+    if interval not in ("default", "logit"):
+        raise RequestError(f"unknown interval {interval!r}: use default or logit.")
     panel = panel_of(predictions, target)
     points = {metric: point_values(panel, metric) for metric in metrics}
     design = design_of(predictions.truth, predictions.columns, target, dependence, stream)
@@ -52,7 +59,8 @@ def score_predictions(  # noqa: PLR0913 - the options of one public call
     scores = {}
     for metric, values in points.items():
         if metric in sampled:
-            ends, method, note = _ends(panel, sampled[metric], design, level)
+            chosen = interval if METRICS[metric].kind == "ranking" else "default"
+            ends, method, note = _ends(panel, sampled[metric], design, level, chosen)
             note = _sentence(values[0].note, design.note, sampled[metric].gaps, note)
             scores[metric] = _score(metric, values, ends, method, note)
         else:
@@ -84,6 +92,17 @@ def percentile(values: Array, level: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def logit_interval(value: float, spread: Noise, level: float) -> tuple[float, float]:
+    """Interval of a score between 0 and 1, symmetric on the logit scale: its SE there is SE / (v (1 - v)).
+
+    >>> [round(end, 3) for end in logit_interval(0.99, Noise(0.005, np.inf), 0.95)]
+    [0.974, 0.996]
+    """
+    there = replace(spread, error=spread.error / (value * (1.0 - value)))
+    low, high = expit(there.interval(float(to_logit(value)), level))
+    return float(low), float(high)
+
+
 def _score(metric: str, values: Sequence[Value], ends: Ends, method: str, note: str) -> Score:
     """The mean over replicates, None where one of them is undefined, and its interval."""
     each = tuple(v.value for v in values)
@@ -102,15 +121,16 @@ def _reason(values: Sequence[Value], refused: str) -> str:
     return _sentence(undefined[0], several)
 
 
-def _ends(panel: Panel, sampled: Sampled, design: Design, level: float) -> tuple[Ends, str, str]:
+def _ends(panel: Panel, sampled: Sampled, design: Design, level: float, interval: str) -> tuple[Ends, str, str]:
     """Interval ends, method and note."""
     if sampled.values.shape[1] < 2:
         return None, "", "no interval: hardly any resample has an answer"
     if sampled.constant:
         return _constant(panel, sampled, design, level)
     resampled = f"{design.units}, {sampled.drawn:,} resamples"
-    if len(sampled.scores) > 1 or design.few_groups:
-        return *_from_variance(sampled, design, resampled, level), ""
+    logit = interval == "logit" and 0.0 < float(sampled.scores.mean()) < 1.0
+    if len(sampled.scores) > 1 or design.few_groups or logit:
+        return *_from_variance(sampled, design, resampled, level, logit), ""
     values, value = sampled.values[0], float(sampled.scores[0])
     if sampled.metric in PERCENTILE:
         return percentile(values, level), f"percentile{resampled}", ""
@@ -118,13 +138,17 @@ def _ends(panel: Panel, sampled: Sampled, design: Design, level: float) -> tuple
     return bca(values, value, pull, level), f"BCa{resampled}", ""
 
 
-def _from_variance(sampled: Sampled, design: Design, resampled: str, level: float) -> tuple[Ends, str]:
-    """Estimate ± t · standard error: for several replicates, and for few groups."""
-    spread = noise([Side(sampled.scores, sampled.values)], design.freedom)
+def _from_variance(sampled: Sampled, design: Design, resampled: str, level: float, logit: bool) -> tuple[Ends, str]:
+    """Estimate ± t · standard error, on the logit scale where asked for: for several replicates, and for few groups."""
+    spread = noise(sampled.scores, sampled.values, design.freedom)
     rows = f"influence functions{design.units}" if design.few_groups else f"bootstrap{resampled}"
     count = len(sampled.scores)
     over = f"{count} replicates, variance over rows and replicates: " if count > 1 else ""
-    return spread.interval(float(sampled.scores.mean()), level), f"{over}{rows}, {spread.reference}"
+    value = float(sampled.scores.mean())
+    method = f"{over}{rows}, {spread.reference}"
+    if not logit:
+        return spread.interval(value, level), method
+    return logit_interval(value, spread, level), f"{method} on the logit"
 
 
 def _constant(panel: Panel, sampled: Sampled, design: Design, level: float) -> tuple[Ends, str, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,7 +21,10 @@ from dnabench.harness.types import Target
 
 Array = NDArray[Any]
 
-__all__ = ["auprc", "auroc", "block", "label_values", "spearman", "value_metrics"]
+__all__ = ["THREADS", "auprc", "auroc", "block", "label_values", "spearman", "value_metrics"]
+
+THREADS: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined] # set as numba is imported
+"""Blocks worked on at once: compiled code lets go of Python's lock."""
 
 _LABELS = ("accuracy", "balanced_accuracy", "mcc", "f1_macro", "f1_binary")
 _U16, _I32, _I64 = np.uint16, np.int32, np.int64

@@ -20,7 +20,9 @@ from dnabench.harness.types import Target
 
 Array = NDArray[Any]
 
-__all__ = ["auprc", "auroc", "block", "label_values", "spearman", "value_metrics"]
+__all__ = ["THREADS", "auprc", "auroc", "block", "label_values", "spearman", "value_metrics"]
+
+THREADS = 1
 
 
 def label_values(sets: Confusion, weights: Array, metrics: Sequence[str], target: Target) -> dict[str, Array]:
@@ -77,7 +79,9 @@ def value_metrics(columns: Moments, weights: Array) -> dict[str, Array]:
     floor_y, floor_x = 1e-14 * yy, 1e-14 * xx
     spread_x = xx - x * x / n
     varied = spread_y > floor_y
-    correlation = np.where(varied & (spread_x > floor_x), _over(xy - x * y / n, np.sqrt(spread_x * spread_y)), np.nan)
+    correlation = np.where(
+        varied & (spread_x > floor_x), _over(xy - x * y / n, np.sqrt(np.maximum(spread_x * spread_y, 0.0))), np.nan
+    )
     explained = np.where(varied, 1.0 - _over(errors, spread_y), np.where(errors == 0, 1.0, 0.0))
     return {"pearson": np.clip(correlation, -1.0, 1.0), "r2": explained, "mse": errors / n}
 

@@ -67,7 +67,7 @@ def sample(
 ) -> dict[str, Sampled]:
     """Resample every metric of `points` (none of them undefined), or sum influences where groups are few."""
     if design.few_groups:
-        values = _influence_sums(panel, list(points), design)
+        values = influence_sums(panel, list(points), design)
     else:
         values = bootstrap(panel, list(points), design.draws, resamples, backend) if points else {}
     sampled = {}
@@ -78,7 +78,7 @@ def sample(
     return sampled
 
 
-def _influence_sums(panel: Panel, metrics: Sequence[str], design: Design) -> dict[str, Array]:
+def influence_sums(panel: Panel, metrics: Sequence[str], design: Design) -> dict[str, Array]:
     """One column per group, scaled so that their variance is that of the score: G/(G-1) · Σ u_g² / n²."""
     units = design.draws.units
     scale = units / (len(panel.truth) * np.sqrt(units - 1.0))

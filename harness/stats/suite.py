@@ -1,116 +1,157 @@
-"""The mean difference over the tasks of a suite, with test rows that stand in several tasks counted once.
+"""What the tasks of a suite say together: the mean score, the mean rank, the win rate.
 
-Each task brings its difference, that difference's standard error, and what each row contributes to it. Rows of
-different tasks with one content key, or in groups that meet in one, are drawn together: their contributions make
-the covariance of the tasks, to first order that of a joint bootstrap of all distinct rows.
+All tasks count alike, and the target is these tasks (not tasks like them). Rows that stand in several tasks count
+once. Missing scores are never filled in: only models that every task has take part.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix, csr_matrix
-from scipy.sparse.csgraph import connected_components
-from scipy.stats import t as student
+from scipy.stats import rankdata
 
-from dnabench.harness.stats.design import Design
-from dnabench.harness.stats.jackknife import influence
-from dnabench.harness.stats.paired import Difference, aligned
-from dnabench.harness.stats.panel import Panel
-from dnabench.harness.stats.sampling import DIGITS, panel_of
-from dnabench.harness.stats.verdict import freedom_of
-from dnabench.harness.types import Predictions, Target
+from dnabench.harness.errors import RequestError
+from dnabench.harness.metrics import METRICS
+from dnabench.harness.stats.joint import Joint
+from dnabench.harness.stats.sampling import DIGITS
+from dnabench.harness.stats.shared import families, family_covariance, joint_draws
 
 Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Part:
-    """One task of a mean."""
+class Interval:
+    """A number and its ends; None where there is no interval."""
 
-    difference: Difference
-    rows: Array
-    """float64 (n,): contribution of each test row to the difference; they sum to 0."""
-    keys: Array
-    """uint64 (n,): content keys."""
-    groups: Array | None = None
-    """int64 (n,): group of each row, where the task declares groups."""
+    value: float
+    low: float | None = None
+    high: float | None = None
 
 
-def part_of(difference: Difference, pair: tuple[Predictions, Predictions], target: Target, design: Design) -> Part:
-    """A task's part: first model minus second, as `difference` was made; its `se` must be known."""
-    first, second = panel_of(pair[0], target), panel_of(aligned(pair[1], pair[0]), target)
-    both = Panel(pair[0].truth, first.outputs + second.outputs, first.kinds + second.kinds, target)
-    shares = influence(both, difference.metric) / len(pair[0].truth)
-    if design.strata is not None:
-        shares = design.by_unit(shares)
-    rows = shares[: len(first)].mean(axis=0) - shares[len(first) :].mean(axis=0)
-    return Part(difference, rows, pair[0].keys, design.groups)
+def suite_mean(joints: Sequence[Joint]) -> Joint:
+    """The mean over tasks of every model that all of them have, as a table to compare in.
 
-
-def mean_difference(parts: Sequence[Part], level: float = 0.95) -> Difference:
-    """The mean of the tasks' differences: all tasks count alike, and the target is these tasks.
-
-    Degrees of freedom by Satterthwaite where a task has few groups or several seeds. Without interval where a task
-    has none. Tasks that share rows are noted.
+    Degrees of freedom by Satterthwaite where a task has few groups or several seeds. Raises RequestError where the
+    tasks have different metrics or no model in common.
     """
-    values = np.array([part.difference.value for part in parts], np.float64)
-    metric, mean = parts[0].difference.metric, float(values.mean())
-    if any(part.difference.se is None for part in parts):
-        return Difference(metric, mean, note="no interval: a task of the mean has none")
-    errors = np.array([part.difference.se for part in parts], np.float64)
-    together = shared_covariance(parts)
-    variance = max(float((errors**2).sum() + together.sum()), 0.0)
-    freedom = _satterthwaite(variance, errors, [freedom_of(part.difference, level) for part in parts])
-    se = float(np.sqrt(variance)) / len(parts)
-    reach = float(student.ppf((1 + level) / 2, freedom)) * se
-    low, high = (round(end, DIGITS) + 0.0 for end in (mean - reach, mean + reach))
-    p = float(2 * student.sf(abs(mean) / se, freedom)) if se else float(mean == 0)
-    sharing = int((together != 0).any(axis=1).sum())
-    note = f"{sharing} of {len(parts)} tasks share test rows, which the interval counts once" if sharing else ""
-    method = f"mean of {len(parts)} tasks, " + ("normal" if np.isinf(freedom) else f"t({freedom:.1f})")
-    return Difference(metric, mean, low, high, round(p, DIGITS), round(se, DIGITS), method, note)
+    tasks, left_out = in_common(joints)
+    count, first = len(tasks), tasks[0]
+    relatives = families(tasks)
+    together = _between_tasks(tasks, relatives)
+    covariance = (sum(one.covariance for one in tasks) + together) / count**2
+    draws = joint_draws(tasks)
+    sharing = sum(map(len, relatives))
+    notes = [
+        f"{', '.join(left_out)} left out: not in all tasks" if left_out else "",
+        "" if all(one.claims for one in tasks) else _silence(tasks),
+        f"{sharing} of {count} tasks share test rows, which the interval counts once" if sharing else "",
+    ]
+    made = replace(
+        first, values=np.mean([one.values for one in tasks], axis=0), covariance=covariance,
+        draws=np.mean(draws, axis=0), keys=np.empty(0, np.uint64), groups=None,
+        seeds=tuple(min(each) for each in zip(*(one.seeds for one in tasks), strict=True)),
+        units=sum(one.units for one in tasks), effective=sum(one.effective for one in tasks),
+        claims=all(one.claims for one in tasks), method=f"mean of {count} tasks",
+        note="; ".join(note for note in notes if note), absent={}, share=_no_rows,
+    )  # fmt: skip
+    return replace(made, freedom=_freedom(made, tasks))
 
 
-def shared_covariance(parts: Sequence[Part]) -> Array:
-    """Covariance of the tasks' differences, (tasks, tasks), its diagonal left 0; exactly 0 where nothing is shared."""
-    units = shared_units(parts)
-    tasks = np.repeat(np.arange(len(parts)), [len(part.rows) for part in parts])
-    shape = (len(parts), int(units.max()) + 1)
-    sums = csr_matrix((np.concatenate([part.rows for part in parts]), (tasks, units)), shape=shape)
-    covariance = np.asarray((sums @ sums.T).todense())
-    np.fill_diagonal(covariance, 0.0)
-    return covariance
+def mean_rank(joints: Sequence[Joint], level: float = 0.95) -> dict[str, Interval]:
+    """Each model's rank averaged over the tasks (1 is best, ties share), on the test sets as they are.
 
-
-def shared_units(parts: Sequence[Part]) -> Array:
-    """For every row of all tasks, one after the other, the unit that it is drawn with.
-
-    >>> none = Difference("mcc", 0.0)
-    >>> a = Part(none, np.zeros(3), np.array([5, 6, 7]), np.array([0, 0, 1]))
-    >>> shared_units([a, Part(none, np.zeros(2), np.array([6, 8]))]).tolist()
-    [0, 0, 1, 0, 2]
+    The interval says where the mean rank falls on other draws of these test sets: percentiles of the joint draws,
+    widened to hold the observed one.
     """
-    _, keys = np.unique(np.concatenate([part.keys for part in parts]), return_inverse=True)
-    keys = keys.reshape(-1)
-    nodes, start = int(keys.max()) + 1, 0
-    ends: list[tuple[Array, Array]] = []
-    for part in parts:
-        if part.groups is not None:
-            ends.append((keys[start : start + len(part.keys)], part.groups + nodes))
-            nodes += int(part.groups.max()) + 1
-        start += len(part.keys)
-    left, right = (np.concatenate([e[i] for e in ends] or [np.empty(0, np.int64)]) for i in (0, 1))
-    graph = coo_matrix((np.ones(len(left)), (left, right)), shape=(nodes, nodes))
-    _, component = connected_components(graph, directed=False)
-    return np.asarray(component[keys])
+    return _over_tasks(joints, level, lambda ranks, models: ranks)
 
 
-def _satterthwaite(variance: float, errors: Array, freedoms: Sequence[float]) -> float:
-    """Degrees of freedom of a sum of variances; no fewer than the least of its terms."""
-    spent = sum(float(e) ** 4 / f for e, f in zip(errors, freedoms, strict=True))
-    return max(variance**2 / spent, min(freedoms)) if spent > 0 else np.inf
+def win_rate(joints: Sequence[Joint], level: float = 0.95) -> dict[str, Interval]:
+    """Share of (task, rival) pairs in which a model scores higher, ties half; intervals as of `mean_rank`."""
+    return _over_tasks(joints, level, lambda ranks, models: (models - ranks) / max(models - 1, 1))
+
+
+def in_common(joints: Sequence[Joint]) -> tuple[list[Joint], list[str]]:
+    """The tasks with the models that all of them have, in the first one's order, and the models left out."""
+    if not joints:
+        raise RequestError("no tasks to average.")
+    if len({one.metric for one in joints}) > 1:
+        raise RequestError(
+            f"a mean needs one metric, these tasks have {', '.join(sorted({j.metric for j in joints}))}."
+        )
+    every = dict.fromkeys(model for one in joints for model in one.models)
+    kept = [model for model in every if all(model in one.models for one in joints)]
+    if not kept:
+        raise RequestError("no model has a score in every one of these tasks: name fewer tasks.")
+    return [_of(one, kept) for one in joints], [model for model in every if model not in kept]
+
+
+def _no_rows() -> Array:
+    return np.empty((0, 0))
+
+
+def _silence(tasks: Sequence[Joint]) -> str:
+    silent = sum(not one.claims for one in tasks)
+    return f"no claim: {silent} of {len(tasks)} tasks allow none"
+
+
+def _of(one: Joint, models: Sequence[str]) -> Joint:
+    """The same table with these models only, in this order."""
+    if tuple(models) == one.models:
+        return one
+    at = np.array([one.models.index(model) for model in models])
+    square = np.ix_(at, at)
+    return replace(
+        one, models=tuple(models), values=one.values[at], covariance=one.covariance[square],
+        freedom=one.freedom[square], draws=one.draws[at], seeds=tuple(one.seeds[i] for i in at),
+        share=lambda: one.rows[at],
+    )  # fmt: skip
+
+
+def _between_tasks(tasks: Sequence[Joint], relatives: Sequence[Sequence[int]]) -> Array:
+    """Sum of the covariances between different tasks, (models, models)."""
+    m = len(tasks[0].models)
+    total = np.zeros((m, m))
+    for family in relatives:
+        members = [tasks[number] for number in family]
+        blocks = family_covariance(members).reshape(len(members), m, len(members), m)
+        total += blocks.sum(axis=(0, 2)) - sum(one.covariance for one in members)
+    return total
+
+
+def _freedom(made: Joint, tasks: Sequence[Joint]) -> Array:
+    """Satterthwaite's degrees of freedom of differences (diagonal: of scores), no fewer than the least task's."""
+    variance, spent = _variances(made), np.zeros_like(made.covariance)
+    for one in tasks:
+        spent = spent + (_variances(one) / len(tasks) ** 2) ** 2 / one.freedom
+    least = np.min([one.freedom for one in tasks], axis=0)
+    freedom = np.divide(variance**2, spent, out=np.full(spent.shape, np.inf), where=spent > 0)
+    return np.asarray(np.maximum(freedom, least))
+
+
+def _variances(one: Joint) -> Array:
+    found = one.variance.copy()
+    np.fill_diagonal(found, np.diag(one.covariance))
+    return found
+
+
+def _over_tasks(joints: Sequence[Joint], level: float, scale: Callable[[Array, int], Array]) -> dict[str, Interval]:
+    """Mean over tasks of each model's rank, on `scale`, with percentiles over the joint draws."""
+    tasks, _ = in_common(joints)
+    models = tasks[0].models
+    sign = -1.0 if METRICS[tasks[0].metric].best > 0 else 1.0
+    observed = scale(np.mean([_ranks(sign * one.values[:, None]) for one in tasks], axis=0)[:, 0], len(models))
+    drawn = scale(np.mean([_ranks(sign * found) for found in joint_draws(tasks)], axis=0), len(models))
+    if drawn.shape[1] < 2:
+        return {model: Interval(float(v)) for model, v in zip(models, observed, strict=True)}
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=1)
+    ends = zip(models, observed, np.minimum(low, observed), np.maximum(high, observed), strict=True)
+    return {model: Interval(*(round(float(x), DIGITS) for x in numbers)) for model, *numbers in ends}
+
+
+def _ranks(values: Array) -> Array:
+    return np.asarray(rankdata(np.round(values, DIGITS), axis=0))

@@ -18,14 +18,6 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Side:
-    """One model's replicates: their scores (replicates,) and sampled values (replicates, k)."""
-
-    scores: Array
-    sampled: Array
-
-
-@dataclass(frozen=True)
 class Noise:
     """Standard error of an estimate and the degrees of freedom of its t; infinite for a normal."""
 
@@ -38,7 +30,7 @@ class Noise:
         return "normal" if np.isinf(self.freedom) else f"t({self.freedom:.1f})"
 
     def interval(self, estimate: float, level: float) -> tuple[float, float]:
-        """Two-sided interval around the estimate."""
+        """Both ends: estimate ± quantile · error."""
         reach = float(student.ppf((1 + level) / 2, self.freedom)) * self.error
         return estimate - reach, estimate + reach
 
@@ -49,27 +41,53 @@ class Noise:
         return float(2 * student.sf(abs(estimate) / self.error, self.freedom))
 
 
-def noise(sides: Sequence[Side], example_freedom: float) -> Noise:
-    """Noise of a mean over replicates (one side), or of the difference of two means (first minus second).
+@dataclass(frozen=True)
+class Seeds:
+    """What training again adds to the variance of a mean over replicates."""
 
-    Between-seed variance is what the scores vary by, less what the test rows alone make them vary by.
+    added: Any = 0.0
+    """0 where the rows explain all that the scores vary by; a number, or an array of several models."""
+    observed: Any = 0.0
+    """Variance of the scores over their number."""
+    freedom: Any = float("inf")
+
+
+def seeds(scores: Array, sampled: Array) -> Seeds:
+    """The between-seed part: what scores (replicates,) vary by, less what the rows alone make them vary by.
+
+    `sampled`: (replicates, k), complete. One replicate says nothing of seeds.
+    """
+    count = len(scores)
+    if count < 2:
+        return Seeds()
+    observed = float(np.var(scores, ddof=1)) / count
+    by_rows = float(np.var(sampled - sampled.mean(axis=0), axis=1).mean()) / (count - 1)
+    added = max(observed - by_rows, 0.0)
+    return Seeds(added, observed, count - 1.0)
+
+
+def noise(scores: Array, sampled: Array, example_freedom: float) -> Noise:
+    """Noise of one model's mean over replicates.
+
     `example_freedom`: degrees of freedom of the sampled values, infinite for the bootstrap.
     """
-    signed = [side.sampled.mean(axis=0) * (1.0 if k == 0 else -1.0) for k, side in enumerate(sides)]
-    examples = float(np.var(np.sum(signed, axis=0)))
-    seeds = spread = 0.0
-    terms = [(examples, example_freedom)]
-    for side in sides:
-        count = len(side.scores)
-        if count > 1:
-            observed = float(np.var(side.scores, ddof=1))
-            deviations = side.sampled - side.sampled.mean(axis=0)
-            by_rows = float(np.var(deviations, axis=1).mean()) * count / (count - 1)
-            seeds += (observed - by_rows) / count
-            spread += observed / count
-            terms.append((observed / count, count - 1.0))
-    if seeds <= 0:
-        return Noise(float(np.sqrt(examples)), example_freedom)
-    total = examples + seeds
-    freedom = total**2 / sum(max(v, 1e-300) ** 2 / f for v, f in terms)
-    return Noise(float(np.sqrt(total)), max(freedom, min(f for _, f in terms)))
+    examples = float(np.var(sampled.mean(axis=0)))
+    extra = seeds(scores, sampled)
+    total, freedom = satterthwaite(np.array([examples]), example_freedom, [extra])
+    return Noise(float(np.sqrt(total[0])), float(freedom[0]))
+
+
+def satterthwaite(examples: Array, example_freedom: float, extras: Sequence[Seeds]) -> tuple[Array, Array]:
+    """Total variance and its degrees of freedom, where seeds add to that of `examples`; all broadcast.
+
+    No fewer degrees than the least of the terms has (Satterthwaite 1946, Biometrics Bull. 2:110-114).
+    """
+    total = np.asarray(examples, np.float64)
+    spent, least = total**2 / example_freedom, np.full(total.shape, example_freedom)
+    for extra in extras:
+        counts = np.asarray(extra.added) > 0
+        total = total + extra.added
+        spent = spent + np.where(counts, extra.observed, 0.0) ** 2 / extra.freedom
+        least = np.minimum(least, np.where(counts, extra.freedom, np.inf))
+    freedom = np.divide(total**2, spent, out=np.full(total.shape, np.inf), where=spent > 0)
+    return total, np.asarray(np.maximum(freedom, least))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-from scipy.optimize import brentq
 from scipy.stats import t as student
 
-from dnabench.harness.stats.paired import Difference
+from dnabench.harness.metrics import METRICS
+from dnabench.harness.stats.difference import Difference
+from dnabench.harness.stats.sampling import SAME
 
 Word = Literal["better", "worse", "equivalent", "undecided"]
 POWER = 0.8
@@ -60,8 +60,37 @@ def equivalent(difference: Difference, rules: Rules, units: float) -> bool:
         return False
     if se == 0:
         return bool(abs(value) + 1.0 - rules.alpha ** (1.0 / units) <= rules.margin)
-    reach = float(student.ppf(1.0 - rules.alpha, freedom_of(difference, rules.level))) * se
+    reach = float(student.ppf(1.0 - rules.alpha, difference.freedom)) * se
     return bool(abs(value) + reach < rules.margin)
+
+
+def noninferior(difference: Difference, margin: float, level: float = 0.95) -> float | None:
+    """One-sided p-value of "the first model is worse by the margin or more": a small one shows that it is not.
+
+    Worse is lower, or higher for an error such as `mse`. Without noise the answer is exact: 0 or 1. None where the
+    noise is unknown. `level` is free for the caller's threshold and changes nothing.
+
+    >>> round(noninferior(Difference("mcc", 0.0, -0.01, 0.01, 1.0, 0.005), 0.01), 4)
+    0.0228
+    """
+    gain = _gain(difference)
+    if gain is None or difference.se is None:
+        return None
+    return _upper(gain + margin, difference)
+
+
+def drop(difference: Difference, margin: float) -> float | None:
+    """One-sided p-value of "the first model is worse by no more than the margin": a small one shows a drop beyond.
+
+    >>> round(drop(Difference("mcc", -0.03, -0.04, -0.02, 0.0, 0.01), 0.01), 4)
+    0.0228
+    >>> drop(Difference("mcc", 0.0, 0.0, 0.0, 1.0, 0.0), 0.01)
+    1.0
+    """
+    gain = _gain(difference)
+    if gain is None or difference.se is None:
+        return None
+    return _upper(-gain - margin, difference)
 
 
 def detectable(difference: Difference, rules: Rules) -> float | None:
@@ -74,23 +103,19 @@ def detectable(difference: Difference, rules: Rules) -> float | None:
     """
     if not difference.se:
         return None
-    freedom = freedom_of(difference, rules.level)
+    freedom = difference.freedom
     return float(student.ppf(1 - rules.alpha / 2, freedom) + student.ppf(POWER, freedom)) * difference.se
 
 
-def freedom_of(difference: Difference, level: float) -> float:
-    """Degrees of freedom of a difference's t, read back from its interval; infinite for a normal.
+def _gain(difference: Difference) -> float | None:
+    """How much better the first model is."""
+    if difference.value is None:
+        return None
+    return difference.value if METRICS[difference.metric].best > 0 else -difference.value
 
-    >>> freedom_of(Difference("mcc", 0.0, -1.96, 1.96, 1.0, 1.0), 0.95)
-    inf
-    >>> reach = float(student.ppf(0.975, 7.5))
-    >>> round(freedom_of(Difference("mcc", 0.0, -reach, reach, 1.0, 1.0), 0.95), 6)
-    7.5
-    """
-    if difference.low is None or difference.high is None or not difference.se:
-        return np.inf
-    reach = (difference.high - difference.low) / 2 / difference.se
-    # The record keeps ten decimals: beyond some thousand degrees a t cannot be told from a normal.
-    if reach <= float(student.ppf((1 + level) / 2, 1e4)):
-        return np.inf
-    return float(brentq(lambda f: float(student.ppf((1 + level) / 2, f)) - reach, 0.5, 1e4))
+
+def _upper(excess: float, difference: Difference) -> float:
+    """Chance of an excess as large as this where the truth is 0."""
+    if not difference.se:
+        return 0.0 if excess > SAME else 1.0
+    return float(student.sf(excess / difference.se, difference.freedom))

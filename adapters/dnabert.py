@@ -1,0 +1,61 @@
+"""DNABERT 3- to 6-mers: BERT-base over overlapping k-mers (Ji et al., Bioinformatics 2021)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .card import HUMAN, Card, Checkpoint, Config, always, port
+
+if TYPE_CHECKING:
+    from .tokenizers import Tokenizer
+
+SPECIALS = 5
+
+
+def kmer(config: Config) -> int | None:
+    """k of a vocabulary of 4^k k-mers and five special tokens (one more in some files), else None.
+
+    >>> kmer({"vocab_size": 4101}), kmer({"vocab_size": 609})
+    (6, None)
+    """
+    rows = int(config.get("vocab_size", 0)) - SPECIALS
+    return next((k for k in range(1, 9) if rows - 4**k in (0, 1)), None)
+
+
+def serves(config: Config) -> bool:
+    """A plain BERT with the vocabulary of a k."""
+    return port("dnabert")(config) and kmer(config) is not None
+
+
+def tokenizer(config: Config, folder: Path | None) -> Tokenizer:
+    """A k-mer from every base, in one piece however long the row is."""
+    from .tokenizers import Overlapping
+
+    return Overlapping(kmer(config) or 6, piece=None)
+
+
+def context(config: Config) -> tuple[int, int]:
+    """Positions, two of them for [CLS] and [SEP]; the last k-mer reaches k - 1 bases further."""
+    tokens = int(config.get("max_position_embeddings", 512))
+    return tokens, tokens - 3 + (kmer(config) or 6)
+
+
+CARD = Card(
+    name="dnabert",
+    title="DNABERT 3- to 6-mers: masked, overlapping k-mers",
+    serves=serves,
+    tokenizer=tokenizer,
+    tokens="k-mer j covers the bases j to j + k - 1; [CLS] in front, [SEP] behind",
+    objective=always("masked"),
+    attends=True,
+    unknown="every k-mer with another letter than A, C, G, T is [UNK]",
+    context=context,
+    likelihood="k neighbours are masked to hide a base; probabilities of the k-mers that agree with it are summed",
+    licence="Apache-2.0",
+    checkpoints={f"zhihan1996/DNA_bert_{k}": Checkpoint(None, HUMAN) for k in (3, 4, 5, 6)},
+    sizes={f"{k}mer": {"model_type": "bert", "vocab_size": 4**k + SPECIALS} for k in (6, 3, 4, 5)},
+    lora_targets=("query", "value"),
+    ia3_targets=("key", "value", "output.dense"),
+    ia3_feedforward=("output.dense",),
+)

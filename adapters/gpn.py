@@ -1,0 +1,40 @@
+"""GPN: masked single bases by dilated convolution (Benegas et al., PNAS 2023; Nature Biotechnology 2025)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .card import Card, Checkpoint, Config, always, port
+
+if TYPE_CHECKING:
+    from .tokenizers import Tokenizer
+
+
+def tokenizer(config: Config, folder: Path | None) -> Tokenizer:
+    """Single bases, nothing around them."""
+    from .tokenizers import GPN
+
+    return GPN
+
+
+CARD = Card(
+    name="gpn",
+    title="GPN and its older ConvNet: masked, single bases, convolutions (windows of 512)",
+    serves=port("gpn"),
+    tokenizer=tokenizer,
+    tokens="base i is token i; nothing around",
+    objective=always("masked"),
+    attends=False,
+    unknown="N is unknown",
+    likelihood="logits at base i are about base i",
+    licence="MIT",
+    checkpoints={
+        "songlab/gpn-brassicales": Checkpoint(None, ("8 Brassicales, TAIR10 among them (GPN)",)),
+        "songlab/gpn-animal-promoter": Checkpoint(None, ("animal promoters (GPN)",)),
+    },
+    sizes={"brassicales": {"model_type": "ConvNet"}},
+    lora_targets=("ffn.0", "ffn.1", "ffn.3"),
+    ia3_targets=("ffn.0", "ffn.1", "ffn.3"),
+    key={"model_type": "GPN"},
+)

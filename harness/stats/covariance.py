@@ -1,0 +1,49 @@
+"""How scores vary together, and joint normal draws that vary as they do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dnabench.harness.stats.deviates import normals
+
+Array = NDArray[Any]
+
+FLAT = 1e-12
+"""Share of the largest eigenvalue below which a direction does not vary."""
+
+
+def covariance_of(draws: Array) -> Array:
+    """Covariance (models, models) over draws (models, k), each pair from the draws in which both have an answer.
+
+    >>> covariance_of(np.array([[1.0, -1.0, np.nan], [2.0, -2.0, 5.0]])).tolist()
+    [[1.0, 2.0], [2.0, 8.222222222222221]]
+    """
+    holes = np.isnan(draws)
+    if not holes.any():
+        return _covariance(draws, draws)
+    found = np.empty((len(draws), len(draws)))
+    for i, first in enumerate(draws):
+        for j, second in enumerate(draws[: i + 1]):
+            both = ~(holes[i] | holes[j])
+            found[i, j] = found[j, i] = _covariance(first[None, both], second[None, both])[0, 0]
+    return found
+
+
+def gaussian(covariance: Array, names: Sequence[str], stream: str, count: int) -> Array:
+    """Normal draws (names, count) with mean 0 and this covariance; each name brings its own random numbers.
+
+    The symmetric root makes them follow the names when these are reordered.
+    """
+    values, vectors = np.linalg.eigh(covariance)
+    kept = np.where(values > FLAT * max(values.max(initial=0.0), 0.0), values, 0.0)
+    noise = np.array([normals(f"{stream}\n{name}", 1, count)[0] for name in names]).reshape(len(names), count)
+    return np.asarray((vectors * np.sqrt(kept)) @ (vectors.T @ noise))
+
+
+def _covariance(first: Array, second: Array) -> Array:
+    a, b = (x - x.mean(axis=1, keepdims=True) for x in (first, second))
+    return np.asarray(a @ b.T / a.shape[1])

@@ -1,0 +1,144 @@
+"""Exchanging two models' answers, against all exchanges of tiny sets and against other people's tests."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn.metrics import f1_score, matthews_corrcoef, roc_auc_score
+from test_paired import BINARY, shuffled, two_models
+
+from dnabench.harness.errors import RequestError
+from dnabench.harness.stats.deviates import binomials, multinomials, uniforms
+from dnabench.harness.stats.permutation import mcnemar_p, mid_p, swap_p
+from dnabench.harness.types import Dependence, Predictions, Target
+
+
+def small(n: int, classes: int, seed: int) -> tuple[Predictions, Predictions]:
+    """Two models on n rows whose labels differ often."""
+    rng = np.random.default_rng(seed)
+    truth, keys = rng.permutation(np.arange(n) % classes), np.arange(n, dtype=np.uint64)
+    outputs = rng.dirichlet(np.ones(classes), (2, n)) + 0.7 * np.eye(classes)[truth] * rng.random((2, n, 1))
+    one, two = (Predictions("t/x", "value", keys, truth, o[None], ("s",), {"family": keys // 3}) for o in outputs)
+    return one, two
+
+
+def every_exchange(truth: np.ndarray, pair: list[np.ndarray], score: object, units: np.ndarray) -> float:
+    """The two-sided p-value over all 2ⁿ exchanges."""
+    a, b = pair
+    known = abs(score(truth, a) - score(truth, b))  # type: ignore[operator]
+    hits = 0
+    for flips in product([False, True], repeat=int(units.max()) + 1):
+        swap = np.array(flips)[units]
+        x, y = np.where(swap, b, a), np.where(swap, a, b)
+        hits += abs(score(truth, x) - score(truth, y)) >= known - 1e-10  # type: ignore[operator]
+    return hits / 2 ** (int(units.max()) + 1)
+
+
+def macro(truth: np.ndarray, said: np.ndarray) -> float:
+    return float(f1_score(truth, said, average="macro"))
+
+
+@pytest.mark.parametrize(("metric", "score", "classes"), [("mcc", matthews_corrcoef, 2), ("f1_macro", macro, 3)])
+@pytest.mark.parametrize("grouped", [False, True])
+def test_labels_give_the_p_value_of_all_exchanges(metric: str, score: object, classes: int, grouped: bool) -> None:
+    a, b = small(10, classes, seed=classes)
+    target = Target("class", tuple("012"[:classes]))
+    units = (np.arange(10) // 3) if grouped else np.arange(10)
+    theirs = every_exchange(a.truth, [p.outputs[0].argmax(axis=1) for p in (a, b)], score, units)
+    ours = swap_p(a, b, metric, target, "s", dependence=Dependence(groups="family" if grouped else None))
+    assert ours == pytest.approx(theirs, abs=0.02)
+
+
+def test_ranks_give_the_p_value_of_all_exchanges_of_ranks() -> None:
+    a, b = small(10, 2, seed=5)
+    ranked = [stats.rankdata(p.outputs[0, :, 1] - p.outputs[0, :, 0]) for p in (a, b)]
+    theirs = every_exchange(a.truth, ranked, roc_auc_score, np.arange(10))
+    assert swap_p(a, b, "auroc", BINARY, "s") == pytest.approx(theirs, abs=0.02)
+
+
+def test_a_multilabel_row_is_exchanged_whole() -> None:
+    rng = np.random.default_rng(2)
+    truth, keys = rng.integers(0, 2, (9, 2)).astype(np.int8), np.arange(9, dtype=np.uint64)
+    a, b = (Predictions("t/x", "probability", keys, truth, rng.random((1, 9, 2)), ("s",)) for _ in "ab")
+
+    def score(y: np.ndarray, said: np.ndarray) -> float:
+        return float(np.mean([matthews_corrcoef(y[:, k], said[said_at(k)]) for k in (0, 1)]))
+
+    def said_at(k: int) -> tuple[slice, int]:
+        return slice(None), k
+
+    labels = [(p.outputs[0] > 0.5).astype(int) for p in (a, b)]
+    known, hits = abs(score(truth, labels[0]) - score(truth, labels[1])), 0
+    for flips in product([False, True], repeat=9):
+        swap = np.array(flips)[:, None]
+        x, y = np.where(swap, labels[1], labels[0]), np.where(swap, labels[0], labels[1])
+        hits += abs(score(truth, x) - score(truth, y)) >= known - 1e-10
+    ours = swap_p(a, b, "mcc", Target("multilabel", ("x", "y")), "s")
+    assert ours == pytest.approx(hits / 2**9, abs=0.02)
+
+
+def test_a_permutation_agrees_with_the_bootstrap_on_many_rows_and_ignores_their_order() -> None:
+    a, b = two_models(600, gap=0.2)
+    p = swap_p(a, b, "auroc", BINARY, "s", swaps=2000)
+    assert p == pytest.approx(0.0458, abs=0.015)
+    order = np.random.default_rng(0).permutation(600)
+    assert swap_p(shuffled(a, order), b, "auroc", BINARY, "s", swaps=2000) == p
+    assert swap_p(b, a, "auroc", BINARY, "s", swaps=2000) == pytest.approx(p, abs=0.012)
+
+
+def test_scales_do_not_matter_to_ranking_metrics() -> None:
+    a, b = two_models(300, gap=0.2)
+    stretched = replace(b, kind="value", outputs=np.exp(3 * b.outputs))
+    plain = replace(b, kind="value", outputs=b.outputs)
+    ps = [swap_p(replace(a, kind="value"), other, "auroc", BINARY, "s", swaps=640) for other in (plain, stretched)]
+    assert ps[0] == pytest.approx(ps[1], abs=0.05)
+
+
+def test_equal_models_give_one_and_no_p_value_is_zero() -> None:
+    a, _ = two_models(200)
+    assert swap_p(a, a, "mcc", BINARY, "s") == swap_p(a, a, "auroc", BINARY, "s", swaps=64) == 1.0
+    perfect = replace(a, outputs=np.eye(2)[a.truth][None])
+    awful = replace(a, outputs=np.eye(2)[1 - a.truth][None])
+    assert swap_p(perfect, awful, "mcc", BINARY, "s", swaps=999) == 0.001
+
+
+def test_mcnemars_mid_p_is_the_exact_p_less_half_the_last_term() -> None:
+    a, b = two_models(300, gap=0.4)
+    right = [p.outputs[0].argmax(axis=1) == p.truth for p in (a, b)]
+    one, two = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
+    exact = stats.binomtest(one, one + two).pvalue
+    assert mcnemar_p(a, b) == pytest.approx(exact - stats.binom.pmf(min(one, two), one + two, 0.5), abs=1e-9)
+    assert mid_p(0, 5) == pytest.approx(2**-5)
+
+
+def test_several_seeds_and_missing_scores_are_refused() -> None:
+    a, b = two_models(50, replicates=2)
+    with pytest.raises(RequestError, match="2 replicates"):
+        swap_p(a, b, "mcc", BINARY, "s")
+    a, b = two_models(50)
+    with pytest.raises(RequestError, match="do not rank"):
+        swap_p(a, replace(b, kind="label"), "auroc", BINARY, "s")
+
+
+def test_drawn_cells_have_the_moments_of_their_law() -> None:
+    count, chances = 500, np.array([0.5, 0.3, 0.0, 0.2])
+    drawn = multinomials(uniforms("m", 20_000, 4), count, chances)
+    assert (drawn.sum(axis=1) == count).all()
+    assert drawn.mean(axis=0) == pytest.approx(count * chances, rel=0.005)
+    expected = count * (np.diag(chances) - np.outer(chances, chances))
+    assert np.cov(drawn.T) == pytest.approx(expected, rel=0.05, abs=1.0)
+    coins = binomials(uniforms("b", 1, 20_000)[0], 37, 0.5)
+    observed = np.bincount(coins, minlength=38)[10:28]
+    law = stats.binom.pmf(np.arange(10, 28), 37, 0.5)
+    assert stats.chisquare(observed, law / law.sum() * observed.sum()).pvalue > 0.001
+
+
+def test_uniform_numbers_are_uniform_and_do_not_depend_on_how_many_are_made() -> None:
+    made = uniforms("u", 4, 5000)
+    assert stats.kstest(made.ravel(), "uniform").pvalue > 0.001
+    assert np.array_equal(uniforms("u", 2, 100), made[:2, :100])
+    assert not np.array_equal(uniforms("v", 1, 100), made[:1, :100])
