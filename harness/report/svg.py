@@ -128,8 +128,8 @@ class Axis:
 def axis(values: Sequence[float], start: float, end: float, *, log: bool = False, zero: bool = False) -> Axis:
     """An axis with round ends that holds all values; `zero` makes it begin (or end) there.
 
-    >>> axis([0.12, 0.48], 0, 100).ticks
-    (0.1, 0.2, 0.3, 0.4, 0.5)
+    >>> axis([0.12, 0.9], 0, 100).ticks
+    (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
     >>> axis([3, 2000], 0, 100, log=True).ticks
     (1.0, 10.0, 100.0, 1000.0, 10000.0)
     """

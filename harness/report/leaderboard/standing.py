@@ -6,7 +6,7 @@ joints of several tasks ──suite_mean──► Joint ──ranking──► R
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as made_of
 from typing import Any
@@ -67,8 +67,13 @@ def _measured(one: Field, problems: list[str], backend: Backend) -> _Measured:
         for metric, noise in _joints(one, card, problems, backend).items():
             found.rankings[card.name, metric] = _ranking(noise)
             if metric == card.metric:
-                found.joints[card.name] = noise
+                # The rows' shares are all that a mean needs: the predictions can go.
+                found.joints[card.name] = replace(noise, share=_always(noise.rows))
     return found
+
+
+def _always(rows: Array) -> Callable[[], Array]:
+    return lambda: rows
 
 
 def _joints(one: Field, card: TaskCard, problems: list[str], backend: Backend) -> Mapping[str, Joint]:
@@ -163,7 +168,7 @@ def _restricted(noise: Joint, keys: Sequence[str]) -> Joint:
         freedom=noise.freedom[square],
         draws=noise.draws[at],
         seeds=tuple(noise.seeds[i] for i in at),
-        share=lambda: noise.rows[at],
+        share=_always(noise.rows[at]),
     )
 
 
