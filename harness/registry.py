@@ -18,7 +18,7 @@ from importlib import import_module, util
 from pathlib import Path
 from typing import Any, get_args
 
-from .data.suite_file import read_suite
+from .data.suite_kept import read_kept
 from .errors import AdapterError, DnabenchError, RequestError, nearest
 from .making import OWN_CODE, Loading, checkpoint, class_in_file, is_checkpoint, lm_eval_spelling, made
 from .types import Adapter, Capability, ModelInfo, Suite, Task
@@ -58,6 +58,8 @@ def load_suite(name_or_path: str | Path) -> Suite:
         file = path if path.suffix in _YAML else path / "suite.yaml"
         if not file.is_file():
             raise RequestError(f"{file} does not exist: give a suite.yaml or the folder that holds one")
+        from .data.suite_file import read_suite
+
         return read_suite(file)
     return _registered_suite(str(name_or_path))
 
@@ -220,7 +222,9 @@ def _registered_suite(name: str) -> Suite:
         folder = Path(next(iter(places or ["(no package)"])))
     except Exception as problem:
         raise RequestError(f"the suite {name!r} ({package}) cannot be found: {problem}") from problem
-    return read_suite(folder / "suite.yaml")
+    from .data.sources import DataOptions, cache_folder
+
+    return read_kept(folder / "suite.yaml", cache_folder(DataOptions()))
 
 
 def _words(values: Iterable[str | Path]) -> list[str]:

@@ -20,8 +20,8 @@ from .genome import Window
 from .genomes import Genomes, genomes_of, read_places
 from .intervals import window_of
 from .opening import read_plain, text_of
+from .paths import relative_path
 from .sources import DataOptions
-from .suite_schema import relative_path
 
 _PLACE = ("region", "start", "end", "strand")
 _TABLES = (".csv", ".csv.gz")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +110,7 @@ def _read(path: Path, windows: Sequence[Window], table: str, pad: bool) -> list[
         end = min(window.end, lengths[name]) if name else window.end
         start = max(window.start, 0)
         sides = (start - window.start, window.end - end)
-        within.append(replace(window, start=start, end=end))
+        within.append(Window(window.chromosome, start, end, window.strand, window.row))
         missing.append(sides if window.strand == "+" else sides[::-1])
     read = read_windows(path, within, table)
     return ["N" * left + bases + "N" * right for bases, (left, right) in zip(read, missing, strict=True)]

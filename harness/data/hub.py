@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeVar
 
 from dnabench.harness.errors import Unavailable
 
-from .suite_schema import relative_path
+from .paths import relative_path
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SECONDS = 10

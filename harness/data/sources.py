@@ -72,6 +72,8 @@ def find_local(task: Task, facts: FileFacts, options: DataOptions) -> Found | No
     """The file where it lies on this machine already; None where it does not."""
     folders = task.source.kind == "classes"
     for root, origin in _roots(task, options):
+        if not root.is_dir():  # most are not: one look instead of one per spelling
+            continue
         for path in _spellings(facts):
             if (root / path).is_file() or (folders and (root / path).is_dir()):
                 return Found(root / path, origin)
@@ -93,7 +95,8 @@ def find_assembly(name: str, options: DataOptions) -> Path | None:
         raise RequestError(f"--genome {name}={given}: there is no such file")
     roots = [*(folder for folder, _ in data_folders(options)), cache_folder(options)]
     spelt = [f"{name}{suffix}{packed}" for suffix in _FASTA for packed in _PACKED]
-    tried = (root / inner / file for root in roots for inner in (GENOMES, ".") for file in spelt)
+    folders = [folder for root in roots for folder in (root / GENOMES, root) if folder.is_dir()]
+    tried = (folder / file for folder in folders for file in spelt)
     return given or next((path for path in tried if path.is_file()), None)
 
 

@@ -21,8 +21,15 @@ def task_state(task: Task, options: DataOptions) -> State:
     if not all(found):
         return "needs download" if task.source.hub_repo else "unavailable"
     places = task.source.kind in ("intervals", *MADE) or any(one and one.path.is_dir() for one in found)
-    genomes = _genomes(task) if places else []
-    return "ready" if all(_here(task, word, options) for word in genomes) else "needs genome"
+    genomes = task_genomes(task, options) if places else {}
+    return "ready" if all(genomes.values()) else "needs genome"
+
+
+def task_genomes(task: Task, options: DataOptions) -> dict[str, bool]:
+    """Each genome that a task names, a file or an assembly, and whether it is on this machine."""
+    named = task.source.options
+    words = _words(named["genomes"] if "genomes" in named else named.get("genome") or [])
+    return {word: _here(task, word, options) for word in words}
 
 
 def _files(task: Task) -> list[FileFacts]:
@@ -31,11 +38,6 @@ def _files(task: Task) -> list[FileFacts]:
         return [FileFacts(path) for path in task.source.options.get("peaks", {}).values()]
     whole = task.split_rule.kind == "fixed"
     return [facts for name, facts in task.source.files.items() if whole or name == "all"]
-
-
-def _genomes(task: Task) -> list[str]:
-    options = task.source.options
-    return list(_words(options["genomes"] if "genomes" in options else options.get("genome", [])))
 
 
 def _words(named: str | list[str] | dict[str, Any]) -> Iterator[str]:

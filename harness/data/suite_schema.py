@@ -1,33 +1,18 @@
 """What may stand in suite.yaml: keys, types and what they must be together. `suite_file.py` reads it."""
 
-import re
-from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from dnabench.harness.types import TargetKind
 
+from .paths import relative_path
+
 METRICS = (
-    *("accuracy", "balanced_accuracy", "mcc", "f1_macro", "f1_binary", "auroc", "auprc"),
+    *("accuracy", "balanced_accuracy", "mcc", "f1_macro", "f1_binary", "auroc", "auroc_median", "auprc"),
     *("spearman", "pearson", "r2", "mse"),
 )
 """The names of `harness/metrics.py`, repeated so that reading a suite does not import numpy."""
-
-
-def relative_path(path: str) -> str:
-    """The path itself, if it stays inside the folder it is joined to; else ValueError.
-
-    >>> relative_path("EMP/H3/train.csv")
-    'EMP/H3/train.csv'
-    >>> relative_path("../secret")
-    Traceback (most recent call last):
-    ValueError: '../secret' must be a relative path with forward slashes that stays inside its folder
-    """
-    parts = PurePosixPath(path).parts
-    if not path or path.startswith("/") or ".." in parts or re.search(r"^[A-Za-z]:|\\|\0", path):
-        raise ValueError(f"{path!r} must be a relative path with forward slashes that stays inside its folder")
-    return path
 
 
 def _hex(digits: int) -> Any:
