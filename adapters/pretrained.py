@@ -11,13 +11,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from dnabench.harness.errors import AdapterError, needs_extra
+from dnabench.harness.errors import AdapterError, RequestError, needs_extra
 from dnabench.harness.types import Capability, ModelInfo
 
 from .card import UNKNOWN, Card
 from .families import card_named, card_of, read_config
 from .files import digest, settings_digest, weight_files
 from .options import read_options, require
+from .vocabulary import clean, texts
 
 if TYPE_CHECKING:
     import torch
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 
 PASSING = ("device", "tokens_per_batch", "compile")
 """Options that change how fast a model is, not what it says."""
-LETTERS = bytes(b if chr(b) in "ACGT" else ord("N") for b in range(256))
+NOT_TUNED = ("strands", "layer", "long", "max_bases", "dtype")
+"""Options of a reading that fine-tuning has no use for."""
 PROBE = "ACGTTGCAAC" * 6
 
 
@@ -53,6 +55,7 @@ class Pretrained:
         require(where, self.options["init"] in ("pretrained", "random"), "init is not pretrained or random.")
         self.card, self.config = self._described(adapter, where)
         self.name = where if self.trained else f"{where}-random"
+        self._prove_family(where)
         Reading(**self._reading())
 
     def _described(self, adapter: str, where: str) -> tuple[Card, Mapping[str, Any]]:
@@ -64,11 +67,22 @@ class Pretrained:
             return (card_named(adapter) if adapter else card_of(config, where)), config
         card = card_named(adapter)
         known = ", ".join(card.checkpoints) or "no checkpoint that is published"
-        require(where, not self.trained, f"is a family: name a checkpoint ({known}) or say --init random.")
+        require(where, not self.trained, f"this is a family: name a checkpoint ({known}) or say --init random.")
         require(where, bool(card.sizes), "has no size to build from scratch: give a checkpoint or a folder.")
         require(where, not size or size in card.sizes, f"size is {size!r}; it has {', '.join(card.sizes)}.")
         self.options["size"] = size or next(iter(card.sizes))
         return card, card.sizes[self.options["size"]]
+
+    def _prove_family(self, where: str) -> None:
+        """AdapterError where the configuration lacks what the family's network is built from."""
+        try:
+            self.card.context(self.config)
+            self.parameters  # noqa: B018 - counting builds the network without its numbers
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError, AssertionError) as problem:
+            said = f"{type(problem).__name__}: {problem}"
+            raise AdapterError(
+                f"{where}: its config.json describes no {self.card.name} that can be built ({said})"
+            ) from None
 
     @property
     def trained(self) -> bool:
@@ -104,9 +118,18 @@ class Pretrained:
 
     @property
     def recipe(self) -> Mapping[str, Any]:
-        """What `finetune` starts from."""
+        """What `finetune` starts from; RequestError for options of a reading that it would not follow."""
+        from dnabench.harness.engine.reading import Reading
+
         from .recipes import recipe_of
 
+        plain = Reading()
+        ignored = [name for name in NOT_TUNED if self.options[name] != getattr(plain, name)]
+        if ignored:
+            raise RequestError(
+                f"finetune reads one strand and the last layer, cuts rows on the right and has a precision of its own: "
+                f"leave out {', '.join(f'{name}={self.options[name]}' for name in ignored)}"
+            )
         return recipe_of(self.card.name)
 
     def embed(self, sequences: Sequence[str]) -> Any:
@@ -132,6 +155,12 @@ class Pretrained:
         from dnabench.harness.engine.reading import log_likelihood
 
         return log_likelihood(self.reader, clean(sequences), self.reading)
+
+    def mean_log_likelihood(self, sequences: Sequence[str]) -> Any:
+        """The same per base that adds to it; NaN where none does."""
+        from dnabench.harness.engine.reading import mean_log_likelihood
+
+        return mean_log_likelihood(self.reader, clean(sequences), self.reading)
 
     def base_log_probs(self, sequences: Sequence[str], positions: Any = None, mask: Any = None) -> Any:
         """Natural log of the probabilities of A, C, G, T: a list of (positions, 4), NaN for no opinion."""
@@ -238,8 +267,6 @@ class Pretrained:
     def _reader(self, network: torch.nn.Module) -> Reader:
         from dnabench.harness.engine.reading import Reader
 
-        from .vocabulary import texts
-
         tokens, bases = self.card.context(self.config)
         return Reader(
             network,
@@ -270,12 +297,3 @@ class Pretrained:
     def _repository(self) -> str:
         """`org/name` where the files came from the hub."""
         return self.origin.removeprefix("hub:").partition("@")[0] if self.origin.startswith("hub:") else ""
-
-
-def clean(sequences: Sequence[str]) -> list[str]:
-    """Sequences in upper case, every letter but A, C, G, T as N: what models were trained on.
-
-    >>> clean(["acgR"])
-    ['ACGN']
-    """
-    return [one.upper().encode("latin-1", "replace").translate(LETTERS).decode() for one in sequences]

@@ -1,9 +1,13 @@
-"""The bases that each token of a tokenizer stands for: what likelihoods of bases are summed over."""
+"""The letters that models read, and the bases that each token stands for: what likelihoods are summed over."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .frames import Frames
 from .tokenizers import Blocks, BytePairs, Letters, Overlapping, Tokenizer
+
+LETTERS = bytes(b if chr(b) in "ACGT" else ord("N") for b in range(256))
 
 
 def texts(tokenizer: Tokenizer) -> dict[int, str]:
@@ -23,3 +27,12 @@ def _names(tokenizer: Tokenizer) -> dict[str, int]:
     if isinstance(tokenizer, Letters | Blocks | Overlapping | Frames):
         return dict(tokenizer.vocabulary)
     return {}
+
+
+def clean(sequences: Sequence[str]) -> list[str]:
+    """Sequences in upper case, every letter but A, C, G, T as N: what models were trained on.
+
+    >>> clean(["acgR"])
+    ['ACGN']
+    """
+    return [one.upper().encode("latin-1", "replace").translate(LETTERS).decode() for one in sequences]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import AdapterError, DnabenchError, RequestError, nearest
+from .types import Capability, ModelInfo
 
 _HUB = re.compile(r"(?P<name>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -30,6 +31,23 @@ class Loading:
     trusted: tuple[str, ...] = ()
     """`org/name@commit` of models whose own code may run."""
     offline: bool = False
+    device: str = ""
+    """Where networks are read; no part of a model's identity."""
+
+    @property
+    def options(self) -> dict[str, str]:
+        """What of it is an option of the model."""
+        return {name: value for name, value in (("init", self.init), ("device", self.device)) if value}
+
+
+@dataclass(frozen=True)
+class Absent:
+    """A model that was asked for and cannot be had here: its cells say why, and those of the others are run."""
+
+    info: ModelInfo
+    absent: str
+    """Why, in one sentence."""
+    capabilities: frozenset[Capability] = frozenset()
 
 
 def is_checkpoint(spec: str) -> bool:
@@ -62,8 +80,7 @@ def checkpoint(kind: Any, spec: str, args: Mapping[str, str], how: Loading) -> A
     Raises RequestError for options that do not fit, Unavailable where files cannot be had, AdapterError for files
     that are not a model's.
     """
-    said = {"init": how.init} if how.init else {}
-    given: dict[str, Any] = {"adapter": how.adapter, **said, **args}
+    given: dict[str, Any] = {"adapter": how.adapter, **how.options, **args}
     folder = Path(spec)
     if folder.is_dir():
         if given["adapter"] == OWN_CODE:
@@ -72,6 +89,8 @@ def checkpoint(kind: Any, spec: str, args: Mapping[str, str], how: Loading) -> A
     from .data.checkpoints import fetch_checkpoint
 
     found = _HUB.fullmatch(spec)
+    if spec.startswith((".", "/", "~")):
+        raise RequestError(f"the folder {spec} does not exist")
     if not found:
         raise RequestError(f"{spec} is no folder with a config.json and no org/name@revision of the hub")
     name, revision = found["name"], found["revision"]
@@ -154,6 +173,16 @@ def made(kind: Any, args: Mapping[str, str], where: str) -> Any:
         raise
     except (Exception, SystemExit) as problem:
         raise AdapterError(f"{where} cannot be made ({type(problem).__name__}: {problem})") from problem
+
+
+def info_of(found: Any, where: str) -> Any:
+    """A model's `info`; what goes wrong in it is the model's fault."""
+    try:
+        return getattr(found, "info", None)
+    except DnabenchError:
+        raise
+    except Exception as problem:
+        raise AdapterError(f"{where}: its `info` fails ({type(problem).__name__}: {problem})") from problem
 
 
 def _typed(value: Any, default: Any) -> Any:

@@ -6,21 +6,22 @@ the jackknife use the same formulas, so a resampled score is the score of the re
 
 Degenerate cases: `value` is None and `note` says why where no answer exists (AUROC of one class, a constant's
 correlation, AUPRC without positives). MCC is 0 where truth or prediction is constant. F1 of a class neither
-true nor predicted is left out of `f1_macro`, and 0 in `f1_binary` and for multilabel. R² of a constant truth
-is 1 if met exactly, else 0. All as in scikit-learn and scipy, except AUPRC without positives (there 0).
+true nor predicted is left out of `f1_macro`, and 0 in `f1_binary`. R² of a constant truth is 1 if met exactly,
+else 0. All as in scikit-learn and scipy, except AUPRC without positives (there 0). A label of a multilabel task that
+has one class in the rows scored is left out of every metric, and counted in `note`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from dnabench.harness.errors import RequestError, nearest
+from dnabench.harness.formulas import auprc, auroc, mse, pearson, r2, spearman
 from dnabench.harness.types import OutputKind, Target, TargetKind
 
 Array = NDArray[Any]
@@ -50,6 +51,7 @@ class Value:
 
 _CLASS: frozenset[TargetKind] = frozenset({"class"})
 _BOTH: frozenset[TargetKind] = frozenset({"class", "multilabel"})
+_LABELS: frozenset[TargetKind] = frozenset({"multilabel"})
 _VALUE: frozenset[TargetKind] = frozenset({"value"})
 
 METRICS: Mapping[str, Metric] = {
@@ -61,6 +63,7 @@ METRICS: Mapping[str, Metric] = {
         Metric("f1_macro", "F1 (macro)", "label", _BOTH),
         Metric("f1_binary", "F1 of class 1", "label", _CLASS),
         Metric("auroc", "area under the ROC curve (AUROC)", "ranking", _BOTH),
+        Metric("auroc_median", "median AUROC over labels", "ranking", _LABELS),
         Metric("auprc", "average precision (AUPRC, step sum)", "ranking", _BOTH),
         Metric("spearman", "Spearman correlation", "value", _VALUE, low=-1.0),
         Metric("pearson", "Pearson correlation", "value", _VALUE, low=-1.0),
@@ -84,11 +87,16 @@ def evaluate(metric: str, truth: Array, outputs: Array, kind: OutputKind, target
     obstacle = no_answer(spec, outputs.shape[1], kind, target) if len(truth) else "there are no rows"
     if obstacle:
         return Value(None, obstacle)
+    if target.kind == "multilabel" and not both_classes(truth).any():
+        return Value(None, "undefined: every label has one class only")
     if spec.kind == "value":
         return _value_metric(metric, np.asarray(truth, np.float64), np.asarray(outputs[:, 0], np.float64))
     if spec.kind == "label":
-        return _label_metric(metric, *label_problems(truth, outputs, kind, target), target)
-    return _ranking_metric(metric, *ranking_problems(truth, outputs, kind, target))
+        made = _label_metric(metric, *label_problems(truth, outputs, kind, target), target)
+    else:
+        made = _ranking_metric(metric, *ranking_problems(truth, outputs, kind, target))
+    left_out = _left_out(truth) if target.kind == "multilabel" else ""
+    return replace(made, note="; ".join(note for note in (left_out, made.note) if note))
 
 
 def find_metric(name: str, target: Target) -> Metric:
@@ -114,31 +122,63 @@ def no_answer(metric: Metric, columns: int, kind: OutputKind, target: Target) ->
     return ""
 
 
+def both_classes(truth: Array) -> Array:
+    """Which labels of a multilabel task (n, labels) have positive and negative rows, bool (labels,).
+
+    >>> both_classes(np.array([[0, 1, 0], [0, 1, 1]])).tolist()
+    [False, False, True]
+    """
+    positives = np.count_nonzero(truth, axis=0)
+    return np.asarray((positives > 0) & (positives < len(truth)))
+
+
 def label_problems(truth: Array, outputs: Array, kind: OutputKind, target: Target) -> tuple[Array, Array]:
-    """True and predicted classes as int64 (problems, n): one problem, or one per label of a multilabel task.
+    """True and predicted classes, integers (problems, n): one problem, or one per label with both classes.
 
     The first of tied classes wins. A label is predicted above probability 0.5, or above 0 for other outputs.
     """
     if target.kind == "class":
         return np.asarray(truth, np.int64)[None], np.argmax(outputs, axis=1)[None].astype(np.int64)
     predicted = outputs > (0.5 if kind in ("probability", "label") else 0.0)
-    return np.asarray(truth, np.int64).T, predicted.T.astype(np.int64)
+    kept = both_classes(truth)
+    # Bytes, not words: hundreds of labels of 200,000 rows.
+    return np.asarray(truth, np.int8).T[kept], predicted.T[kept].astype(np.int8)
 
 
 def ranking_problems(truth: Array, outputs: Array, kind: OutputKind, target: Target) -> tuple[Array, Array]:
-    """Which rows are positive, bool, and their float64 scores, both (problems, n).
+    """Which rows are positive, bool, and their scores, both (problems, n).
 
     Two classes are one problem, ranked by p1 / p0 so that a p1 which float32 rounds to 1 keeps its order;
-    more classes are one problem each, against the rest; labels are one problem each.
+    more classes are one problem each, against the rest; labels with both classes are one problem each.
     """
-    scores = np.asarray(outputs, np.float64)
     if target.kind == "multilabel":
-        return np.asarray(truth).T == 1, scores.T
+        kept = both_classes(truth)
+        return np.asarray(truth).T[kept] == 1, np.asarray(outputs).T[kept]
+    scores = np.asarray(outputs, np.float64)
     if scores.shape[1] == 1:
         return np.asarray(truth)[None] == 1, scores.T
     if len(target.classes) == 2:
         return np.asarray(truth)[None] == 1, _odds(scores, kind)[None]
     return np.asarray(truth)[None] == np.arange(len(target.classes))[:, None], scores.T
+
+
+def over_problems(metric: str, values: Array) -> Array:
+    """The score from those of its problems (problems, ...): their median or mean; NaN for no answer, left out.
+
+    >>> over_problems("auroc_median", np.array([[0.9], [0.5], [np.nan], [0.6]]))
+    array([0.6])
+    """
+    if len(values) == 1:
+        return np.asarray(values[0])
+    known = ~np.isnan(values)
+    count = known.sum(axis=0)
+    if metric != "auroc_median":
+        total = np.where(known, values, 0.0).sum(axis=0)
+        return np.asarray(np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0))
+    ordered = np.sort(values, axis=0)
+    # NaN sorts last, and stands at place 0 where there is nothing else.
+    middle = [np.take_along_axis(ordered, at[None], axis=0)[0] for at in (np.maximum(count - 1, 0) // 2, count // 2)]
+    return np.asarray(np.where(count > 0, (middle[0] + middle[-1]) / 2, np.nan))
 
 
 def _odds(scores: Array, kind: OutputKind) -> Array:
@@ -206,61 +246,6 @@ def label_counts(truth: Array, predicted: Array, classes: int) -> tuple[Array, A
     )
 
 
-def auroc(positive: Array, score: Array) -> float:
-    """Chance that a positive row scores above a negative one, ties counting half; NaN without both classes.
-
-    >>> auroc(np.array([False, True, True]), np.array([0.1, 0.1, 0.7]))
-    0.75
-    """
-    positives = int(positive.sum())
-    pairs = positives * (len(positive) - positives)
-    if pairs == 0:
-        return float("nan")
-    return float((rankdata(score)[positive].sum() - positives * (positives + 1) / 2) / pairs)
-
-
-def auprc(positive: Array, score: Array) -> float:
-    """Average precision, the sum of precision times step in recall (no trapezoid); NaN without positives.
-
-    >>> auprc(np.array([False, True, True]), np.array([0.5, 0.1, 0.7]))
-    0.8333333333333333
-    """
-    if not positive.any():
-        return float("nan")
-    order = np.argsort(-score, kind="stable")
-    last = np.flatnonzero(np.append(score[order][1:] != score[order][:-1], True))
-    found = np.cumsum(positive[order])[last]
-    return float((np.diff(found, prepend=0) * (found / (last + 1))).sum() / found[-1])
-
-
-def pearson(truth: Array, values: Array) -> float:
-    """Linear correlation; NaN where either side is constant.
-
-    >>> round(pearson(np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 4.0])), 6)
-    0.981981
-    """
-    if np.ptp(truth) == 0 or np.ptp(values) == 0:
-        return float("nan")
-    a, b = truth - truth.mean(), values - values.mean()
-    return float(np.clip((a / np.linalg.norm(a)) @ (b / np.linalg.norm(b)), -1.0, 1.0))
-
-
-def spearman(truth: Array, values: Array) -> float:
-    """Correlation of mid-ranks; NaN where either side is constant."""
-    return pearson(rankdata(truth), rankdata(values))
-
-
-def mse(truth: Array, values: Array) -> float:
-    """Mean of the squared errors."""
-    return float(((truth - values) ** 2).mean())
-
-
-def r2(truth: Array, values: Array) -> float:
-    """Share of the truth's variance explained; a constant truth gives 1 if met exactly, else 0."""
-    wrong, spread = ((truth - values) ** 2).sum(), ((truth - truth.mean()) ** 2).sum()
-    return float(1.0 - wrong / spread) if np.ptp(truth) > 0 else float(wrong == 0)
-
-
 _FORMULAS = {formula.__name__: formula for formula in (accuracy, balanced_accuracy, mcc, f1_macro, f1_binary)}
 _VALUES = {"spearman": spearman, "pearson": pearson, "mse": mse, "r2": r2}
 
@@ -281,14 +266,22 @@ def _label_metric(metric: str, truth: Array, predicted: Array, target: Target) -
 
 
 def _ranking_metric(metric: str, positives: Array, scores: Array) -> Value:
-    formula = auroc if metric == "auroc" else auprc
+    formula = auprc if metric == "auprc" else auroc
     values = np.array([formula(p, s) for p, s in zip(positives, scores, strict=True)])
     defined = ~np.isnan(values)
     lacking = "no positive rows" if metric == "auprc" else "rows of one class only"
     if not defined.any():
         return Value(None, f"undefined: {lacking}")
     note = f"undefined in {(~defined).sum()} of {len(values)} labels ({lacking}), left out"
-    return Value(float(values[defined].mean()), "" if defined.all() else note)
+    return Value(float(over_problems(metric, values)), "" if defined.all() else note)
+
+
+def _left_out(truth: Array) -> str:
+    """How many labels of a multilabel task have one class, or an empty string."""
+    kept = both_classes(truth)
+    count = int((~kept).sum())
+    what = "has one class in the test set and is" if count == 1 else "have one class in the test set and are"
+    return f"{count} of {len(kept)} labels {what} left out" if count else ""
 
 
 def _value_metric(metric: str, truth: Array, values: Array) -> Value:

@@ -20,7 +20,7 @@ from typing import Any, get_args
 
 from .data.suite_kept import read_kept
 from .errors import AdapterError, DnabenchError, RequestError, nearest
-from .making import OWN_CODE, Loading, checkpoint, class_in_file, is_checkpoint, lm_eval_spelling, made
+from .making import OWN_CODE, Loading, checkpoint, class_in_file, info_of, is_checkpoint, lm_eval_spelling, made
 from .types import Adapter, Capability, ModelInfo, Suite, Task
 
 MODELS = "dnabench.models"
@@ -104,7 +104,8 @@ def family_lines() -> dict[str, str]:
     lines = {}
     for name, card in families().items():
         example = next(iter(card.checkpoints), "")
-        lines[name] = f"{card.title}; {f'-m {example}' if example else f'-m {name} --init random'}"
+        scratch = f"; -m {name} --init random" if card.sizes else ""
+        lines[name] = card.title + (f"; -m {example}" if example else scratch)
     return lines
 
 
@@ -144,8 +145,7 @@ def _named(spec: str, args: Mapping[str, str], how: Loading) -> Any:
     if spec == CHECKPOINTS:
         spec, args = lm_eval_spelling(args)
     if spec in _points(FAMILIES) and spec not in _points(MODELS) and spec != OWN_CODE:
-        said = {"init": how.init} if how.init else {}
-        return made(_registered_class(CHECKPOINTS), {"adapter": spec, **said, **args}, spec)
+        return made(_registered_class(CHECKPOINTS), {"adapter": spec, **how.options, **args}, spec)
     if spec in _points(MODELS) or not (is_checkpoint(spec) or Path(spec).is_dir()):
         return made(_registered_class(spec), args, spec)
     return checkpoint(_registered_class(CHECKPOINTS), spec, args, how)
@@ -153,7 +153,7 @@ def _named(spec: str, args: Mapping[str, str], how: Loading) -> Any:
 
 def check_adapter(found: Any, where: str) -> Adapter:
     """The object itself if it is an adapter; else AdapterError with what it lacks."""
-    if not isinstance(getattr(found, "info", None), ModelInfo):
+    if not isinstance(info_of(found, where), ModelInfo):
         raise AdapterError(f"{where} has no `info`: make it a property that returns dnabench's ModelInfo")
     declared = getattr(found, "capabilities", None)
     if not declared or not set(declared) <= set(get_args(Capability)):

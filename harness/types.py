@@ -268,7 +268,8 @@ class Adapter(Protocol):
     module(outputs: int, length: int) -> torch.nn.Module ; collate(sequences) -> dict of tensors
 
     Optional beside them: bases_read(sequences) -> (n,) bases of each that reach the network, where rows may be
-    cropped; convention() -> str, what its log-likelihood is a sum of.
+    cropped; convention() -> str, what its log-likelihood is a sum of; mean_log_likelihood(sequences) -> (n,) the same
+    per base that adds to it, NaN where none does.
     """
 
     @property

@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("types", "errors"),
     ("sequence",),
+    ("formulas",),
     ("metrics",),
     ("stats",),
     ("data",),

@@ -3,6 +3,7 @@
 import gzip
 import os
 import shutil
+from dataclasses import replace
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -92,6 +93,27 @@ def test_a_strand_that_pandas_wrote_as_nan_and_decimals_are_understood(tmp_path:
     path.write_text("id,region,start,end,strand\na,1,10.0,20.0,\nb,chr2,5,9,-\nc,X,0,3,nan\n")
     windows, _ = place_table(path)
     assert windows == [Window("1", 10, 20, "+", 2), Window("chr2", 5, 9, "-", 3), Window("X", 0, 3, "+", 4)]
+
+
+@pytest.mark.parametrize("name", ["../positive", "/etc/passwd", "a/../../b"])
+def test_an_entry_that_leaves_its_folder_is_refused(data: Path, name: str) -> None:
+    asked = task()
+    named = replace(
+        asked, source=replace(asked.source, options={**asked.source.options, "entries": {"positive": name}})
+    )
+    with pytest.raises(Unavailable, match="a path is refused"):
+        load_splits(named, DataOptions(data_dir=data))
+
+
+def test_an_empty_class_and_an_empty_file_are_named(data: Path) -> None:
+    folder = data / "toy/test/positive"
+    (folder.parent / "positive.csv.gz").unlink()
+    folder.mkdir()
+    with pytest.raises(DataError, match="test/positive holds no rows"):
+        load_splits(task(), DataOptions(data_dir=data, genomes={"sacCer3": YEAST}))
+    (folder / "7.txt").write_text("\n")
+    with pytest.raises(DataError, match=r"positive/7\.txt is empty"):
+        load_splits(task(), DataOptions(data_dir=data, genomes={"sacCer3": YEAST}))
 
 
 def test_a_missing_genome_and_a_missing_class_are_said(data: Path) -> None:

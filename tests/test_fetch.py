@@ -210,6 +210,16 @@ def test_a_path_that_leaves_its_folder_is_refused(server: HubServer, options: Da
     assert not any("resolve" in line for line in server.requests)
 
 
+@pytest.mark.parametrize("name", ["../train-x.csv", "/etc/train-x.csv", "train-a/../../x.csv", "train-\x1b[31m.csv"])
+def test_a_listing_with_a_name_that_leaves_its_folder_is_refused(
+    server: HubServer, options: DataOptions, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(hub, "_listed", lambda _: ["train-0.csv", name])
+    with pytest.raises(Unavailable, match="a path is refused"):
+        hub.matches(hub.Repository(REPO), "*train-*.csv", options.cache or Path())
+    assert not server.downloads()
+
+
 def test_models_are_served_too(server: HubServer, tmp_path: Path) -> None:
     weights = tmp_path / "root/models/org/model/config.json"
     weights.parent.mkdir(parents=True)

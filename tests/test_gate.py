@@ -269,6 +269,11 @@ def test_new_weights_beside_the_old_ones_are_judged_too() -> None:
     assert [(c.model, c.verdict) for c in made.cells] == [("kmer@2", "fail"), ("kmer@1", "pass")]
 
 
+def test_an_old_model_and_its_namesake_are_both_judged_against_the_new_one() -> None:
+    made = judged([probe(0.7, name="old"), probe(0.8, name="new")], [probe(0.8, name="new")], old="new")
+    assert sorted((one.model, one.verdict) for one in made.cells) == [("new", "pass"), ("new (was old)", "pass")]
+
+
 def test_renamed_models_are_paired_by_as() -> None:
     base, new = [probe(0.9, name="old")], [probe(0.6, name="new")]
     with pytest.raises(RequestError, match="no model of BASE is in NEW: old before, new now; --as OLD=NEW"):

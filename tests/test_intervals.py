@@ -234,9 +234,32 @@ def test_multilabel_tasks_are_scored_with_intervals() -> None:
     predictions = Predictions("t/x", "probability", np.arange(300, dtype=np.uint64), truth, outputs, ("a",))
     made = score_predictions(predictions, Target("multilabel", ("a", "b", "c")), ["auroc", "mcc"], FREE, "s")
     assert all(s.low < s.value < s.high for s in made.values())  # type: ignore[operator]
-    truth[5:, 2] = 0
-    rare = score_predictions(predictions, Target("multilabel", ("a", "b", "c")), ["auroc"], FREE, "s")["auroc"]
-    assert "the rarest label" in rare.note
+
+
+def test_labels_of_few_positives_are_named_and_only_their_lack_of_others_refuses_an_interval() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, (300, 3))
+    outputs = (rng.random((300, 3)) * 0.6 + truth * 0.4)[None]
+    truth[9:, 2] = 0
+    said = Predictions("t/x", "probability", np.arange(300, dtype=np.uint64), truth, outputs, ("a",))
+    target = Target("multilabel", ("a", "b", "c"))
+    made = score_predictions(said, target, ["auroc", "auroc_median", "auprc", "mcc"], FREE, "s")
+    for score in made.values():
+        assert "1 of 3 labels has fewer than 10 rows of the rarer class (c)" in score.note
+        assert score.low < score.value < score.high  # type: ignore[operator]
+    assert made["auroc_median"].method.startswith("percentile")
+    each = [
+        evaluate("auroc", truth[:, [k]], outputs[0][:, [k]], "probability", Target("multilabel", "a")).value
+        for k in range(3)
+    ]
+    assert made["auroc"].value == pytest.approx(np.mean(each))  # type: ignore[arg-type]
+    assert made["auroc_median"].value == pytest.approx(np.median(each))  # type: ignore[arg-type]
+    truth[9:] = 0
+    refused = score_predictions(said, target, ["auroc"], FREE, "s")["auroc"]
+    assert (refused.low, refused.note) == (
+        None,
+        "no interval: 0 of 3 labels have 10 rows of each class, fewer than half",
+    )
 
 
 def coverage(metric: str, target: float, draw: Any, sets: int) -> float:

@@ -22,7 +22,7 @@ Suite = tuple[TargetKind, int, list[str]]
 SUITES: list[Suite] = [
     ("class", 2, [*LABEL, "f1_binary", "auroc", "auprc"]),
     ("class", 9, [*LABEL, "auroc", "auprc"]),
-    ("multilabel", 5, ["mcc", "f1_macro", "auroc", "auprc"]),
+    ("multilabel", 5, ["mcc", "f1_macro", "auroc", "auroc_median", "auprc"]),
     ("value", 1, VALUES),
 ]
 BACKENDS = [
@@ -61,7 +61,7 @@ def worst_error(panel: Panel, metrics: Sequence[str], draws: Draws, backend: Bac
             for model, outputs in enumerate(panel.outputs):
                 direct = evaluate(metric, panel.truth[rows], outputs[rows], panel.kinds[model], panel.target)
                 got = values[metric][model, lane]
-                if direct.value is None or "left out" in direct.note:
+                if direct.value is None:
                     assert np.isnan(got)
                 else:
                     worst = max(worst, abs(got - direct.value))
@@ -142,7 +142,7 @@ def test_leaving_one_row_out_in_closed_form_is_leaving_it_out(suite: Suite, ties
     kind, classes, metrics = suite
     n = 90
     panel = make_panel(kind, classes, n, 2, ties)
-    for metric in (m for m in metrics if m != "spearman"):
+    for metric in (m for m in metrics if m not in ("spearman", "auroc_median")):
         closed = influence(panel, metric)
         for model, outputs in enumerate(panel.outputs):
             direct = np.empty(n)

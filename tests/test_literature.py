@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import shutil
 import subprocess
 import sys
@@ -13,8 +14,9 @@ import pytest
 
 from dnabench.harness.cli import run_words
 from dnabench.harness.errors import RecordError, RequestError
+from dnabench.harness.registry import load_suite
 from dnabench.harness.report.literature import Beside, literature, literature_table, match_words
-from dnabench.harness.report.published import PublishedScore, gathered, packaged, read_published
+from dnabench.harness.report.published import NOT_COMPARABLE, PublishedScore, gathered, packaged, read_published
 from dnabench.harness.types import RunRecord, Score
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,6 +29,22 @@ OURS = RunRecord(
     protocol={"name": "probe", "recipe": "default", "id": "c"},
     scores={"mcc": Score("mcc", 0.5, 0.4, 0.6)},
 )
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "results/published").glob("*.csv")), ids=lambda path: path.stem)
+def test_every_file_names_weights_and_test_rows_in_columns_of_their_own(path: Path) -> None:
+    sizes = {
+        task.name: task.source.files["test"].rows for task in load_suite(path.stem).tasks if "test" in task.source.files
+    }
+    with path.open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    assert {"hub_id", "test_rows"} <= rows[0].keys()
+    for row in rows:
+        assert not row["hub_id"] or re.fullmatch(r"[\w.-]+/[\w.-]+", row["hub_id"])
+        assert not ("[scratch]" in row["model"] and row["hub_id"])
+        if row["test_rows"] and not any(word in row["note"] for word in ("test rows", *NOT_COMPARABLE)):
+            assert int(row["test_rows"]) == sizes[row["task"]], row
+        assert not (row["test_rows"] and "other rows" in row["note"])
 
 
 def test_the_same_model_gets_a_difference_and_a_word_on_each_condition() -> None:

@@ -82,14 +82,29 @@ def test_what_could_be_shown_is_the_detectable_difference_of_the_pair() -> None:
     assert table.data[0]["could_show"] == pytest.approx(expected, rel=0.05)
 
 
-@pytest.mark.parametrize("why", ["other rows", "no file"])
+def test_of_a_single_model_nothing_is_marked_and_no_difference_promised() -> None:
+    alone = [record("a", 0.8)]
+    table = score_table(alone, marks=marks_of(alone, cells(alone)))
+    assert "could show" not in table.head
+    assert not any("beaten" in note for note in table.notes)
+
+
+@pytest.mark.parametrize("why", ["other rows", "no file", "other labels"])
 def test_records_that_cannot_be_compared_have_no_marks(why: str) -> None:
     def lost() -> Any:
         raise RecordError("gone")
 
     from dataclasses import replace
 
-    other = record("b", 0.6, stream="t") if why == "other rows" else replace(record("b", 0.6), outputs=lost)
+    def forged() -> Any:
+        said = record("b", 0.6).outputs
+        assert said is not None
+        return replace(said(), truth=1 - said().truth)
+
+    if why == "other rows":
+        other = record("b", 0.6, stream="t")
+    else:
+        other = replace(record("b", 0.6), outputs=lost if why == "no file" else forged)
     assert not bold([record("a", 0.8), other])["toy/a"]
 
 

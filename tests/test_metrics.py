@@ -17,6 +17,7 @@ from dnabench.harness.types import Target
 
 BINARY = Target("class", ("no", "yes"))
 NINE = Target("class", tuple(map(str, range(9))))
+FOUR = Target("multilabel", ("a", "b", "c", "d"))
 VALUE = Target("value")
 
 LABEL_ORACLES: dict[str, Callable[..., float]] = {
@@ -31,6 +32,12 @@ VALUE_ORACLES: dict[str, Callable[..., float]] = {
     "r2": sk.r2_score,
     "mse": sk.mean_squared_error,
 }
+
+
+def target_of(metric: str) -> Target:
+    """A target that the metric serves."""
+    kinds = METRICS[metric].targets
+    return VALUE if "value" in kinds else BINARY if "class" in kinds else FOUR
 
 
 def quietly(oracle: Callable[..., float], *arrays: Any) -> float:
@@ -104,16 +111,15 @@ def test_multiclass_and_multilabel_rankings_are_macro_means_over_what_is_defined
     assert ap == pytest.approx(sk.average_precision_score(truth, outputs, average="macro"), abs=1e-12)
 
     labels, scores = rng.integers(0, 2, (300, 4)), rng.random((300, 4))
-    many = Target("multilabel", ("a", "b", "c", "d"))
-    got = evaluate("auroc", labels, scores, "probability", many).value
+    got = evaluate("auroc", labels, scores, "probability", FOUR).value
     assert got == pytest.approx(sk.roc_auc_score(labels, scores, average="macro"), abs=1e-12)
-    f1 = evaluate("f1_macro", labels, scores, "probability", many).value
+    f1 = evaluate("f1_macro", labels, scores, "probability", FOUR).value
     assert f1 == pytest.approx(sk.f1_score(labels, scores > 0.5, average="macro"), abs=1e-12)
     labels[:, 2] = 1
-    partial = evaluate("auroc", labels, scores, "probability", many)
+    partial = evaluate("auroc", labels, scores, "probability", FOUR)
     kept = [0, 1, 3]
     assert partial.value == pytest.approx(sk.roc_auc_score(labels[:, kept], scores[:, kept]), abs=1e-12)
-    assert partial.note == "undefined in 1 of 4 labels (rows of one class only), left out"
+    assert partial.note == "1 of 4 labels has one class in the test set and is left out"
 
 
 @pytest.mark.parametrize(
@@ -143,7 +149,7 @@ def test_r2_of_a_constant_truth_follows_sklearn() -> None:
 
 @pytest.mark.parametrize("metric", list(METRICS))
 def test_no_rows_have_no_score(metric: str) -> None:
-    target = VALUE if METRICS[metric].kind == "value" else BINARY
+    target = target_of(metric)
     columns = target.outputs
     got = evaluate(metric, np.zeros(0, np.int64), np.zeros((0, columns)), "probability", target)
     assert (got.value, got.note) == (None, "there are no rows")
@@ -184,9 +190,10 @@ def test_unknown_and_unfitting_metrics_are_refused_with_a_suggestion() -> None:
 def test_every_metric_stays_within_its_declared_range() -> None:
     rng = np.random.default_rng(0)
     for spec in METRICS.values():
-        target = VALUE if spec.kind == "value" else BINARY
+        target = target_of(spec.name)
         for _ in range(20):
-            truth = rng.normal(size=30) if spec.kind == "value" else rng.integers(0, 2, 30)
+            shape = (30, 4) if target.kind == "multilabel" else 30
+            truth = rng.normal(size=30) if spec.kind == "value" else rng.integers(0, 2, shape)
             outputs = rng.random((30, target.outputs))
             value = evaluate(spec.name, truth, outputs, "probability", target).value
             assert value is not None

@@ -51,6 +51,35 @@ def test_a_tasks_page_without_its_data_says_what_the_task_file_promises(capsys) 
     assert "11,971" in text
 
 
+def test_a_tasks_page_says_which_genomes_it_needs_and_which_are_here(tmp_path: Path, capsys) -> None:
+    facts = json.loads(shown(capsys, "species/species_1k", "--json"))
+    assert facts["data"]["state"] == "needs genome"
+    assert facts["data"]["genomes"][:2] == ["human (not here)", "lemur (not here)"]
+    assert "train 2,000" in shown(capsys, "species/species_1k")
+    genome = tmp_path / "t2t.fa"
+    genome.write_text(">1\nACGT\n")
+    facts = json.loads(shown(capsys, "species/species_1k", "--json", "--genome", f"human={genome}"))
+    assert facts["data"]["genomes"][:2] == ["human (here)", "lemur (not here)"]
+
+
+def test_a_tasks_page_says_how_folds_are_cut_and_what_its_groups_are_worth(capsys) -> None:
+    facts = json.loads(shown(capsys, "grna/WT", "--json"))
+    assert facts["asks"]["split rule"] == "kfold: 5 folds, seed 0, rows of one guide undivided"
+    groups = json.loads(shown(capsys, "yeast/coding", "--json"))["dependence"]["groups of test"]
+    assert groups.endswith("of one size (G_eff)")
+
+
+def test_hundreds_of_labels_do_not_fill_the_page(capsys) -> None:
+    facts = json.loads(shown(capsys, "chromatin_profile/deepsea_tf", "--json"))
+    assert facts["asks"]["classes"][-1] == "and 678 more"
+
+
+@pytest.mark.parametrize("words", [["check", "-t"], ["fetch"], ["show"], ["data", "audit"]])
+def test_a_genome_is_named_on_every_command_that_reads_one(words: list[str], capsys) -> None:
+    assert run_words([*words, "species/species_1k", "--genome", "human"]) == 2
+    assert "write ASSEMBLY=FILE" in capsys.readouterr().err
+
+
 def test_a_models_page_has_identity_options_and_runs(toy: Path, capsys) -> None:
     facts = json.loads(shown(capsys, "kmer", "--model-args", "k=4", "--json"))
     assert facts["options"]["k"] == 4

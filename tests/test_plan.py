@@ -10,7 +10,7 @@ import pytest
 
 from dnabench.harness import protocols
 from dnabench.harness.data.load import DataOptions
-from dnabench.harness.errors import RecordError, RequestError
+from dnabench.harness.errors import RequestError
 from dnabench.harness.registry import find_model, find_tasks
 from dnabench.harness.run.plan import Planned, Request, cell_path, describe, id7, make_plan
 from dnabench.harness.run.run import RunOptions, run_plan
@@ -150,16 +150,21 @@ def test_lost_or_foreign_predictions_are_computed_again(tmp_path: Path, task: Ta
     assert plan(tmp_path, task).state == "done"
 
 
-def test_a_broken_record_is_run_again_and_a_newer_one_refused(tmp_path: Path, task: Task) -> None:
+def test_a_broken_record_is_run_again_and_a_newer_one_left_alone(tmp_path: Path, task: Task) -> None:
     one = plan(tmp_path, task)
     work([one])
     assert one.path is not None
     text = one.path.read_text(encoding="utf-8")
     one.path.write_text(text[:100], encoding="utf-8")
     assert "broken JSON" in plan(tmp_path, task).reason
-    one.path.write_text(text.replace('"schema": 1', '"schema": 7'), encoding="utf-8")
-    with pytest.raises(RecordError, match="upgrade dnabench"):
-        plan(tmp_path, task)
+    newer = text.replace('"schema": 1', '"schema": 7')
+    one.path.write_text(newer, encoding="utf-8")
+    again = plan(tmp_path, task)
+    assert again.state == "newer"
+    assert "upgrade dnabench" in again.reason
+    (outcome,) = run_plan([again], RunOptions(DATA))
+    assert (outcome.record.status, outcome.record.error) == ("unavailable", again.reason)
+    assert one.path.read_text(encoding="utf-8") == newer
 
 
 def test_what_does_not_fit_is_said_in_a_sentence_and_stored_nowhere(tmp_path: Path, task: Task) -> None:

@@ -297,4 +297,4 @@ def test_labels_of_one_class_in_train_are_predicted_as_that_class_and_do_not_spo
     score = evaluate("auroc", parts[2].labels, found.outputs, "probability", target)
     assert score.value is not None
     assert score.value > 0.6
-    assert "undefined in 2 of 4 labels" in score.note
+    assert "2 of 4 labels have one class" in score.note

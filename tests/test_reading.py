@@ -146,7 +146,9 @@ def test_pieces_fit_and_their_own_bases_tile_what_is_read(
         assert own == list(range(length))
     else:
         assert len(found) == 1
-        assert bases_read(one, [sequence], Reading(long=long))[0] == len(own)
+        # Some rows are shorter than a k-mer: no token stands for a base of theirs.
+        tokens_there = (found[0].tokens.spans[:, 1] > found[0].tokens.spans[:, 0]).any()
+        assert bases_read(one, [sequence], Reading(long=long))[0] == (len(own) if tokens_there else 0)
 
 
 def test_overlapping_kmers_and_uncovered_bases_have_a_vector() -> None:

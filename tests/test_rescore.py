@@ -3,10 +3,13 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from compare_records import rows
+from scipy.stats import binomtest
 from sklearn.metrics import balanced_accuracy_score, matthews_corrcoef
 
 import dnabench
@@ -14,8 +17,12 @@ from dnabench.harness.cli import run_words
 from dnabench.harness.errors import RequestError
 from dnabench.harness.report.check import faulty
 from dnabench.harness.report.check_results import check_results
-from dnabench.harness.report.rescore import rescore
+from dnabench.harness.report.recall import recall
+from dnabench.harness.report.rescore import rescore, rows_of
 from dnabench.harness.run.store import read_records
+from dnabench.harness.types import Dependence, Target
+
+TARGET = Target("class", ("0", "1"))
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +43,10 @@ def test_a_group_is_scored_on_its_rows_alone(root: Path) -> None:
     assert record.outputs is not None
     said = record.outputs()
     for one in rescore([record], by="chromosome"):
-        rows = np.ones(len(said.truth), bool) if not one.group else said.columns["chromosome"] == one.group
-        expected = matthews_corrcoef(said.truth[rows], said.outputs[0, rows].argmax(1))
+        mine = np.ones(len(said.truth), bool) if not one.group else said.columns["chromosome"] == one.group
+        expected = matthews_corrcoef(said.truth[mine], said.outputs[0, mine].argmax(1))
         assert one.score.value == pytest.approx(expected)
-        assert one.rows == rows.sum()
+        assert one.rows == mine.sum()
 
 
 def test_by_class_is_the_recall_of_each_class(root: Path) -> None:
@@ -49,6 +56,45 @@ def test_by_class_is_the_recall_of_each_class(root: Path) -> None:
     said = record.outputs()
     mean = np.mean([found["coding"], found["intergenic"]])
     assert mean == pytest.approx(balanced_accuracy_score(said.truth, said.outputs[0].argmax(1)))
+
+
+def test_the_interval_of_a_recall_is_wilson_s_and_no_other_metric_is_given_by_class(root: Path) -> None:
+    record = read_records(root)[0].record
+    for one in rescore([record], by="class"):
+        if one.group:
+            assert one.score.value is not None
+            right = round(one.score.value * one.rows)
+            known = binomtest(right, one.rows).proportion_ci(method="wilson")
+            # Rows of one family count less than rows of their own.
+            assert one.score.low == pytest.approx(known.low, abs=0.004)
+            assert one.score.high == pytest.approx(known.high, abs=0.004)
+    with pytest.raises(RequestError, match="gives the recall of each class"):
+        rescore([record], ["mcc"], "class")
+
+
+def test_seeds_widen_the_interval_of_a_recall() -> None:
+    said = rows("toy/x", 0.8, model=1)
+    part = rows_of(said, said.truth == 1)
+    one = recall(part, TARGET, Dependence(), "toy")
+    several = np.concatenate([part.outputs, 1 - part.outputs, part.outputs])
+    three = replace(part, outputs=several, replicates=("seed 0", "seed 1", "seed 2"))
+    made = recall(three, TARGET, Dependence(), "toy")
+    assert None not in (one.low, one.high, made.low, made.high)
+    assert float(made.high or 0) - float(made.low or 0) > 3 * (float(one.high or 0) - float(one.low or 0))
+    few = rows_of(part, np.arange(len(part.truth)) < 9)
+    assert recall(few, TARGET, Dependence(), "toy").note == "no interval: 9 rows, fewer than 10"
+
+
+def test_a_further_seed_keeps_what_rescoring_added(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    words = ["run", "-m", "cnn", "-t", "yeast/promoter", "-o", str(tmp_path), "--limit", "200", "--set", "epochs=1"]
+    assert run_words([*words, "--seeds", "0"]) == 0
+    assert run_words(["rescore", str(tmp_path), "--metric", "balanced_accuracy", "--write"]) == 0
+    assert run_words([*words, "--seeds", "0,1"]) == 0
+    (one,) = read_records(tmp_path)
+    assert len(one.record.replicates) == 2
+    assert len(one.record.scores["balanced_accuracy"].per_replicate) == 2
+    assert "balanced_accuracy" in one.record.task["metrics"]
 
 
 def test_writing_adds_a_metric_and_never_changes_one(tmp_path: Path, root: Path) -> None:

@@ -172,6 +172,11 @@ def test_large_predictions_go_to_the_content_addressed_store(tmp_path: Path, mon
     assert store.has_predictions(path, one)
 
 
+def test_a_record_in_a_shallow_folder_has_its_large_ones_beside_it() -> None:
+    assert store.large_place(Path("/r.json"), "ab") == Path("/large/ab.npz")
+    assert store.large_place(Path("/o/runs/s/m/p/t.json"), "") == Path("/o/large/none.npz")
+
+
 def test_stray_files_of_killed_runs_are_passed_over_and_swept(tmp_path: Path) -> None:
     path = cell(tmp_path)
     put(path, record(), predictions())

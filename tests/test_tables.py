@@ -200,3 +200,14 @@ def test_an_interval_without_width_says_why() -> None:
     table = score_table([replace(one, scores={"mcc": flat})])
     assert row(table, "toy/a")[1] == "0.000 [0.000, 0.000] (a)"
     assert table.notes == ("(a) 0 by convention: truth or prediction has one class only",)
+
+
+def test_a_hostile_name_can_neither_break_a_table_nor_reach_the_terminal() -> None:
+    table = score_table([record("toy/a", "x|y<img src=x>\x1b[31m\nz")])
+    text = render(table, "md")
+    head = text.splitlines()[0]
+    assert head.startswith("| Matthews")
+    assert "x\\|y&lt;img" in head
+    assert len({line.count("|") - line.count("\\|") for line in text.splitlines()[:3]}) == 1
+    for form in ("md", "console", "tex"):
+        assert "\x1b" not in render(table, form)

@@ -37,6 +37,8 @@ def card(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
     if output is not None and output.is_dir():
         output /= "README.md"
     records = [one.record for one in read_records(root)]
+    if not records:
+        raise RequestError(f"{root} holds no records: `dnabench run -o {root} …` makes some.")
     named = [r for r in records if model in (r.model["name"], f"{r.model['name']}@{r.model.get('id', '')}")]
     found = chosen(named or records, () if named else [model], o.words(suite), o.words(task), protocol)
     made = model_card(found, read_present(output) if output is not None else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ from ..errors import RequestError
 from . import options as o
 
 if TYPE_CHECKING:
+    from ..data.sources import DataOptions
     from ..making import Loading
     from ..report.check import Finding
 
@@ -31,6 +33,7 @@ def check(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
     golden: Annotated[bool, Option("--golden", help="Prove checkpoints of the hub by golden embeddings.")] = False,
     golden_file: Annotated[Path | None, Option("--golden-file", help="Those of this file.", metavar="FILE")] = None,
     data: o.Data = None,
+    genome: o.Genomes = [],  # noqa: B006
     offline: o.Offline = False,
     format_name: o.FormatName = "",
     as_json: o.AsJson = False,
@@ -43,10 +46,12 @@ def check(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
     their hash, and scores computed again from them agree.
     """
     face = o.form(format_name, as_json, piped="console")
+    from ..data.sources import DataOptions
     from ..report.check import faulty, findings_table
     from .out import show_table
 
     models, tasks, folders = _sorted(names)
+    where = DataOptions(data_dir=data, offline=offline, genomes=o.genomes(genome))
     found: list[Finding] = []
     how = o.loading(adapter, init, trust_remote_code, offline)
     if (golden or golden_file) and not (model or models):
@@ -56,9 +61,9 @@ def check(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
     elif model or models:
         found += _models([*model, *models], model_args, how)
     if task or tasks or suite:
-        found += _tasks([*task, *tasks], suite, data, offline)
+        found += _tasks([*task, *tasks], suite, where)
     for folder in [results] if results is not None else folders:
-        found += _results(folder, intervals, data)
+        found += _results(folder, intervals, replace(where, offline=True))
     if not found:
         raise RequestError("check what? Name a model, a task, a suite or a results folder.")
     show_table(findings_table(found), face)
@@ -90,8 +95,7 @@ def _models(names: list[str], args: list[str], how: Loading) -> list[Finding]:
     return [finding for adapter in o.adapters(names, o.model_args(args), "", how) for finding in check_model(adapter)]
 
 
-def _tasks(names: list[str], suites: list[str], data: Path | None, offline: bool) -> list[Finding]:
-    from ..data.sources import DataOptions
+def _tasks(names: list[str], suites: list[str], where: DataOptions) -> list[Finding]:
     from ..errors import TaskFileError
     from ..registry import find_tasks, usable_suites
     from ..report.check import Finding
@@ -102,13 +106,12 @@ def _tasks(names: list[str], suites: list[str], data: Path | None, offline: bool
     except TaskFileError as error:
         return [Finding(", ".join([*suites, *names]), "task file", "fault", str(error))]
     known = [task.name for suite in usable_suites() for task in suite.tasks]
-    return list(check_tasks(tasks, DataOptions(data_dir=data, offline=offline), known))
+    return list(check_tasks(tasks, where, known))
 
 
-def _results(root: Path, intervals: bool, data: Path | None) -> list[Finding]:
-    from ..data.sources import DataOptions
+def _results(root: Path, intervals: bool, where: DataOptions) -> list[Finding]:
     from ..report.check_results import check_results
 
     if not root.is_dir():
         raise RequestError(f"{root} is no folder of results.")
-    return list(check_results(root, intervals, DataOptions(data_dir=data, offline=True)))
+    return list(check_results(root, intervals, where))

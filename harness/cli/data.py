@@ -12,6 +12,7 @@ from ..errors import RequestError
 from . import options as o
 
 if TYPE_CHECKING:
+    from ..data.sources import DataOptions
     from ..report.audit import Audit
     from ..run.store import StoredRecord
 
@@ -28,6 +29,7 @@ def data(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
         ),
     ],
     data: o.Data = None,
+    genome: o.Genomes = [],  # noqa: B006
     results: Annotated[
         Path, Option("--results", help="Records whose scores are shown without leaked rows.", metavar="DIR")
     ] = Path("results"),
@@ -44,8 +46,11 @@ def data(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
     """
     if action != "audit":
         raise RequestError(f"dnabench data {action}: there is only `dnabench data audit NAME`.")
+    from ..data.sources import DataOptions
+
     face = _face(format_name, as_json, output)
-    text = _text(o.words(names), face, (data, results), (not no_shortcuts, align, second_opinion))
+    where = DataOptions(data_dir=data, offline=True, genomes=o.genomes(genome))
+    text = _text(o.words(names), face, (where, results), (not no_shortcuts, align, second_opinion))
     if output is None:
         print(text, end="")
         return 0
@@ -77,7 +82,7 @@ def _face(name: str, as_json: bool, output: Path | None) -> str:
     return face
 
 
-def _text(names: Sequence[str], face: str, where: tuple[Path | None, Path], wanted: tuple[bool, bool, bool]) -> str:
+def _text(names: Sequence[str], face: str, where: tuple[DataOptions, Path], wanted: tuple[bool, bool, bool]) -> str:
     folders = [Path(name) for name in names if _is_folder(name)]
     places = [folder for found in folders for folder in _sets(found)]
     rest = [name for name in names if not (_is_folder(name) and _sets(Path(name)))]
@@ -108,15 +113,14 @@ def _sets(folder: Path) -> list[Path]:
     return found
 
 
-def _audit(names: Sequence[str], where: tuple[Path | None, Path], wanted: tuple[bool, bool, bool]) -> Audit:
+def _audit(names: Sequence[str], where: tuple[DataOptions, Path], wanted: tuple[bool, bool, bool]) -> Audit:
     from .. import registry
-    from ..data.sources import DataOptions
     from ..report.audit import Asked, audit_tasks
 
-    data, results = where
+    options, results = where
     tasks = registry.find_tasks((), names)
     shortcuts, align, second = wanted
-    asked = Asked(DataOptions(data_dir=data, offline=True), _stored(results), shortcuts, align, second)
+    asked = Asked(options, _stored(results), shortcuts, align, second)
     audit = audit_tasks(tasks, asked)
     if not any(one.facts for one in audit.tasks):
         raise RequestError(f"nothing to audit: {audit.tasks[0].problem}")

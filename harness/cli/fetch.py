@@ -9,9 +9,10 @@ from typer import Argument
 from . import options as o
 
 
-def fetch(
+def fetch(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
     names: Annotated[list[str], Argument(help="Suites, tasks or models.", metavar="SUITE|TASK|MODEL...")],
     data: o.Data = None,
+    genome: o.Genomes = [],  # noqa: B006
     offline: o.Offline = False,
     format_name: o.FormatName = "",
     as_json: o.AsJson = False,
@@ -24,7 +25,7 @@ def fetch(
     from ..report.lists import fetched_table
     from .out import say, show_table
 
-    options, words = DataOptions(data_dir=data, offline=offline), o.words(names)
+    options, words = DataOptions(data_dir=data, offline=offline, genomes=o.genomes(genome)), o.words(names)
     for name in (word for word in words if word in models()):
         say(f"{name} needs no files: it learns from the task alone")
     for name in (word for word in words if word not in models() and names_model(word)):

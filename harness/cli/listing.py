@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 KINDS = ("suites", "tasks", "models", "metrics", "runs")
 
 
-def list_names(
+def list_names(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
     kind: Annotated[str, Argument(help="suites, tasks, models, metrics or runs.")] = "tasks",
     pattern: o.Pattern = "",
     data: o.Data = None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
-from ..errors import RequestError
+from ..errors import RequestError, Unavailable
 
 if TYPE_CHECKING:
     from ..making import Loading
@@ -127,18 +127,21 @@ def suites(names: Sequence[str], folders: Sequence[str]) -> list[str]:
     return [next((str(Path(f, n)) for f in words(folders) if Path(f, n).exists()), n) for n in words(names)]
 
 
-def loading(adapter: str, init: str, trusted: Sequence[str], offline: bool) -> Loading:
-    """How checkpoints are found and filled."""
+def loading(adapter: str, init: str, trusted: Sequence[str], offline: bool, device: str = "") -> Loading:
+    """How checkpoints are found and filled, and where they are read."""
     from ..making import Loading
 
-    return Loading(adapter, init, tuple(words(trusted)), offline)
+    return Loading(adapter, init, tuple(words(trusted)), offline, device)
 
 
 def adapters(
-    specs: Sequence[str], args: Mapping[str, str], as_name: str, how: Loading | None = None
+    specs: Sequence[str], args: Mapping[str, str], as_name: str, how: Loading | None = None, *, absent: bool = False
 ) -> tuple[Adapter, ...]:
-    """The models asked for; options and a name of one's own are for one model at a time."""
-    from ..registry import find_model, models
+    """The models asked for; options and a name of one's own are for one model at a time.
+
+    With `absent`, one of several that cannot be had here is a model that says so; else Unavailable.
+    """
+    from ..registry import models
     from .out import say
 
     names = words(specs)
@@ -155,7 +158,20 @@ def adapters(
     ]
     if unused:
         say(f"--trust-remote-code {unused[0]}: no model asked for is this one, so nothing was trusted")
-    return tuple(find_model(name, args, as_name or None, how) for name in names)
+    return tuple(_model(name, (args, as_name or None, how), absent and len(names) > 1) for name in names)
+
+
+def _model(name: str, how: tuple[Mapping[str, str], str | None, Loading | None], absent: bool) -> Adapter:
+    from ..making import Absent
+    from ..registry import find_model
+    from ..types import ModelInfo
+
+    try:
+        return find_model(name, *how)
+    except Unavailable as problem:
+        if not absent:
+            raise
+        return Absent(ModelInfo(name, "absent", 0), str(problem))
 
 
 def overrides(batch_size: str, device: str) -> dict[str, Any]:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from ..report.rescore import Rescored
     from ..run.store import StoredRecord
 
-By = Annotated[str, Option(help="A column of the test rows (chromosome, group, class, in_train).", metavar="COLUMN")]
+By = Annotated[
+    str, Option(help="A column of the test rows (chromosome, group, in_train), class or label.", metavar="COLUMN")
+]
 Write = Annotated[bool, Option("--write", help="Add the metrics to the records, never over one that is there.")]
 
 

@@ -48,9 +48,9 @@ def run(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
     from ..registry import find_tasks
     from ..run.plan import Request, make_plan
 
-    how = o.loading(adapter, init, trust_remote_code, offline)
+    how = o.loading(adapter, init, trust_remote_code, offline, device)
     request = Request(
-        models=o.adapters(model, o.model_args(model_args), as_name, how),
+        models=o.adapters(model, o.model_args(model_args), as_name, how, absent=True),
         tasks=find_tasks(o.suites(suite, include_path), o.words(task)),
         protocol=protocol or None,
         recipe=recipe or None,

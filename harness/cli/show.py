@@ -11,13 +11,17 @@ from ..errors import RequestError, nearest
 from . import options as o
 
 if TYPE_CHECKING:
+    from ..data.sources import DataOptions
     from ..report.page import Page
     from ..run.store import StoredRecord
+
+    Where = tuple[DataOptions, Path, Path]
 
 
 def show(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
     name: Annotated[str, Argument(help="A task, a model, or the .json of a run.", metavar="TASK|MODEL|RUN")],
     data: o.Data = None,
+    genome: o.Genomes = [],  # noqa: B006
     output: o.Output = Path("results"),
     published: o.Published = Path("results/published"),
     model_args: o.ModelArgs = [],  # noqa: B006
@@ -28,15 +32,17 @@ def show(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
     face = o.form(format_name, as_json, piped="console")
     if face not in ("console", "md", "json"):
         raise RequestError(f"a page cannot be printed as {face}: console, md or json.")
+    from ..data.sources import DataOptions
     from ..report.page import page_json, page_text
     from .out import terminal_width
 
-    page = _page(name, (data, output, published), model_args)
+    where = DataOptions(data_dir=data, offline=True, genomes=o.genomes(genome))
+    page = _page(name, (where, output, published), model_args)
     print(page_json(page) if face == "json" else page_text(page, terminal_width(), face), end="")
     return 0
 
 
-def _page(name: str, where: tuple[Path | None, Path, Path], args: list[str]) -> Page:
+def _page(name: str, where: Where, args: list[str]) -> Page:
     from .. import registry
 
     output = where[1]
@@ -50,28 +56,28 @@ def _page(name: str, where: tuple[Path | None, Path, Path], args: list[str]) -> 
             adapter,
             (registry.models() | registry.family_lines()).get(name, ""),
             _stored(output, "model", adapter.info.name),
+            name,
         )
     return _task_page(name, where)
 
 
-def _task_page(name: str, where: tuple[Path | None, Path, Path]) -> Page:
+def _task_page(name: str, where: Where) -> Page:
     from .. import registry
-    from ..data.sources import DataOptions
 
-    data, output, published = where
+    options, output, published = where
     if name in registry.suites():
         raise RequestError(f"{name} is a suite: `dnabench list tasks {name}/` prints its tasks; show one of them.")
     found = registry.find_tasks((), [_known(name)])
     if len(found) > 1:
         raise RequestError(f"{name!r} fits {len(found)} tasks: show one of them, such as {found[0].name}.")
-    from ..report.pages import task_page
     from ..report.published import gathered
+    from ..report.task_page import task_page
 
     task = found[0]
     # The folder of a checkout need not be here: an installed dnabench brings its own.
     named = published if published.is_dir() else None
     scores = gathered(output, named, [task.name])
-    return task_page(task, DataOptions(data_dir=data, offline=True), scores, _stored(output, "task", task.name))
+    return task_page(task, options, scores, _stored(output, "task", task.name))
 
 
 def _known(name: str) -> str:

@@ -34,6 +34,7 @@ def submit(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
     code: Code = "",
     parameters: Annotated[int | None, Option(min=1, help="Parameters of the model.")] = None,
     data: o.Data = None,
+    genome: o.Genomes = [],  # noqa: B006
     offline: o.Offline = False,
     output: o.Output = Path("results"),
     fresh: Annotated[bool, Option("--fresh", help="Replace other predictions of this model.")] = False,
@@ -50,7 +51,7 @@ def submit(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
     face = o.form(format_name, as_json)
     from ..data.sources import DataOptions
 
-    options = DataOptions(data_dir=data, offline=offline)
+    options = DataOptions(data_dir=data, offline=offline, genomes=o.genomes(genome))
     if predictions.is_dir():
         return _pack(predictions, output, options, face)
     if not (task and model):

@@ -15,12 +15,12 @@ from pathlib import Path
 from dnabench.harness.errors import DataError
 from dnabench.harness.types import Task
 
-from .formats import FASTA_SUFFIXES, Rows, read_table
+from .formats import FASTA_SUFFIXES, Rows, fasta_records, read_table
 from .genome import Window
 from .genomes import Genomes, genomes_of, read_places
+from .hub import safe_path
 from .intervals import window_of
 from .opening import read_plain, text_of
-from .paths import relative_path
 from .sources import DataOptions
 
 _PLACE = ("region", "start", "end", "strand")
@@ -41,6 +41,10 @@ def read_classes(folder: Path, split: str, task: Task, options: DataOptions) -> 
     places = any(entry.name.endswith(_TABLES) for entry, _ in entries.values())
     genomes = genomes_of(task, options) if places else {}
     parts = [_read(entry, name, word, genomes) for name, (entry, word) in entries.items()]
+    for (entry, word), part in zip(entries.values(), parts, strict=True):
+        if not len(part):
+            what = f"no record that starts with {word!r}" if word else "no rows"
+            raise DataError(f"{folder.name}/{entry.name} holds {what}: was it copied whole?")
     shared = set.intersection(*(set(part.columns) for part in parts))
     columns = {key: [cell for part in parts for cell in part.columns[key]] for key in sorted(shared)}
     sequences = [s for part in parts for s in part.sequences]
@@ -59,7 +63,7 @@ def place_table(path: Path) -> tuple[list[Window], dict[str, list[str]]]:
 def _entry(folder: Path, named: str) -> tuple[Path, str]:
     name, _, word = named.partition("#")
     for suffix in (*_TABLES, *_FASTA, ".gz", ""):
-        path = folder / f"{relative_path(name)}{suffix}"
+        path = folder / f"{safe_path(name)}{suffix}"
         if path.is_file() or (path.is_dir() and not suffix):
             return path, word
     seen = ", ".join(sorted(path.name for path in folder.iterdir())[:6])
@@ -69,24 +73,24 @@ def _entry(folder: Path, named: str) -> tuple[Path, str]:
 def _read(entry: Path, name: str, word: str, genomes: Genomes) -> Rows:
     if entry.is_dir():
         files = sorted(entry.glob("*.txt"), key=lambda path: (len(path.stem), path.stem))
-        return _labelled([text_of(read_plain(f, f.name), f.name).strip() for f in files], name)
+        return _labelled([_only_text(f) for f in files], name)
     if not entry.name.endswith(_TABLES):
-        text = text_of(read_plain(entry, entry.name), entry.name).strip().removeprefix(">")
-        return _labelled([_bases(record) for record in text.split("\n>") if record.startswith(word)], name)
+        records = fasta_records(text_of(read_plain(entry, entry.name), entry.name))
+        # Some files have the sequence behind the `>`, without a header.
+        return _labelled([bases or header for header, bases, _ in records if header.startswith(word)], name)
     windows, table = place_table(entry)
     own = name if name in genomes else ""
     bases = read_places(genomes, [own] * len(windows), windows, f"{entry.parent.name}/{entry.name}", False)
     return Rows(bases, [], [name] * len(bases), {"chromosome": table["region"]})
 
 
-def _bases(record: str) -> str:
-    """The sequence of a FASTA record; some files have it behind the `>`, without a header.
-
-    >>> _bases("one\\nAC\\nGT"), _bases("ACGT")
-    ('ACGT', 'ACGT')
-    """
-    header, _, body = record.partition("\n")
-    return body.replace("\n", "").strip() or header.strip()
+def _only_text(file: Path) -> str:
+    """The sequence that is a file's only content."""
+    name = f"{file.parent.name}/{file.name}"
+    text = text_of(read_plain(file, name), name).strip()
+    if not text:
+        raise DataError(f"{name} is empty: copy it again")
+    return text
 
 
 def _labelled(sequences: Sequence[str], name: str) -> Rows:

@@ -56,6 +56,8 @@ def read_draws(task: Task, split: str, options: DataOptions) -> Rows:
     allowed, and are never filled up. Raises DataError where a genome has no room for them.
     """
     draw = _draw(task)
+    if not draw.rows.get(split):
+        raise TaskFileError(f"{task.name}: `source.options.draw.rows` asks for no windows of {split}")
     sequences: list[str] = []
     labels: list[str] = []
     columns: dict[str, list[str]] = {"chromosome": [], "block": []}

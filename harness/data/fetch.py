@@ -1,13 +1,15 @@
 """Getting a suite's files before going where there is no network."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from dnabench.harness.errors import DataError, Unavailable
 from dnabench.harness.types import FileFacts, Progress, Suite, Task
 
 from .identity import identify
 from .load import load_splits, read_file
-from .sources import DataOptions, Found, find_local, is_genome_file, locate
+from .sources import GENOMES, MADE, DataOptions, Found, find_local, is_genome_file, locate
+from .state import genome_words
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,7 @@ class Fetched:
     task: str
     file: str
     origin: str = ""
+    """Empty for a file that is not here; with a problem: the file is, but its rows cannot be read or are others."""
     identity: str = ""
     """As in SplitFacts; empty for a file that holds no rows (a genome)."""
     new: bool = False
@@ -34,32 +37,43 @@ def fetch_suite(suite: Suite, options: DataOptions, progress: Progress) -> list[
 
 
 def fetch_task(task: Task, options: DataOptions, progress: Progress) -> list[Fetched]:
-    """The files of one task; `progress` is told each file as it is done."""
+    """The files of one task, those that rows are made with first; `progress` is told each file as it is done."""
     done = []
-    for split, known in _files(task).items():
-        got = _fetch_file(task, split, known, options)
+    for split, known in (*((None, FileFacts(path)) for path in _needed(task)), *_files(task).items()):
+        got = _fetch_part(task, known, options) if split is None else _fetch_file(task, split, known, options)
         news = got.problem or ("downloaded, " if got.new else "here, ") + (got.identity or "not checked")
         progress(f"{task.name} {got.file}: {news}")
         done.append(got)
     return done
 
 
+def _needed(task: Task) -> list[str]:
+    """Files that rows are made with: genomes, peaks, a library of sequences. Assemblies are the user's to bring."""
+    asked = task.source.options
+    genomes = [word for word in genome_words(task) if is_genome_file(word)]
+    library = [asked["join"]["file"]] if "join" in asked else []
+    return [*genomes, *dict.fromkeys((asked.get("peaks") or {}).values()), *library]
+
+
 def _files(task: Task) -> dict[str, FileFacts]:
     """Files by split; a part of the file `all` is no file of its own."""
     files = dict(task.source.files)
-    if "all" in files:
-        files = {"all": files["all"]}
-    genome = task.source.options.get("genome")
-    # Assemblies by name are the user's to bring; files of the suite are fetched.
-    return files | ({"genome": FileFacts(genome)} if isinstance(genome, str) and is_genome_file(genome) else {})
+    return {"all": files["all"]} if "all" in files else files
+
+
+def _fetch_part(task: Task, known: FileFacts, options: DataOptions) -> Fetched:
+    try:
+        here = find_local(task, known, options)
+        return Fetched(task.name, known.path, (here or locate(task, known, options)).origin, new=here is None)
+    except Unavailable as problem:
+        return Fetched(task.name, known.path, problem=str(problem))
 
 
 def _fetch_file(task: Task, split: str, known: FileFacts, options: DataOptions) -> Fetched:
+    found = None
     try:
-        here = find_local(task, known, options)
+        here = Found(Path(known.path), GENOMES) if task.source.kind in MADE else find_local(task, known, options)
         found = here or locate(task, known, options)
-        if split == "genome":
-            return Fetched(task.name, known.path, found.origin, new=here is None)
         try:
             identity = _identity(task, split, found, options)
         except DataError:
@@ -71,7 +85,7 @@ def _fetch_file(task: Task, split: str, known: FileFacts, options: DataOptions) 
             identity = _identity(task, split, found, options)
         return Fetched(task.name, known.path, found.origin, identity, new=here is None)
     except (Unavailable, DataError) as problem:
-        return Fetched(task.name, known.path, problem=str(problem))
+        return Fetched(task.name, known.path, found.origin if found else "", problem=str(problem))
 
 
 def _identity(task: Task, split: str, found: Found, options: DataOptions) -> str:

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,6 +69,20 @@ def parse_rows(data: bytes, columns: Columns, name: str) -> Rows:
         return _nameless_rows(text, delimiter, columns, name)
     table, lines = read_table(text, delimiter, (*columns.sequences, columns.label), name)
     return _pick(table, lines, columns, name)
+
+
+def fasta_records(text: str) -> Iterator[tuple[str, str, int]]:
+    """Header, sequence and line of every record of a FASTA text; `genome.py` reads what is too large for a text.
+
+    >>> list(fasta_records("\\n>a x\\nAC\\nG T\\n>b\\n"))
+    [('a x', 'ACGT', 2), ('b', '', 5)]
+    """
+    body = text.lstrip("\n")
+    line = len(text) - len(body) + 1
+    for record in body.rstrip("\n").removeprefix(">").split("\n>"):
+        header, _, bases = record.partition("\n")
+        yield header.strip(), bases.replace("\n", "").replace(" ", ""), line
+        line += record.count("\n") + 1
 
 
 def joined(parts: Sequence[Rows]) -> Rows:
@@ -222,20 +236,16 @@ def _fasta_rows(text: str, columns: Columns, name: str) -> Rows:
     """Label in the header's last field; earlier `key=value` fields that all records have become columns."""
     if len(columns.sequences) > 1:
         raise DataError(f"{name} is FASTA, which holds no pairs: give a csv with {', '.join(columns.sequences)}")
-    text = text.lstrip("\n")
-    if not text.startswith(">"):
+    if not text.lstrip("\n").startswith(">"):
         raise DataError(f"{name}, line 1: a FASTA file starts with '>', found {text[:20]!r}")
     sequences, labels, extras, lines = [], [], [], []
-    line = 1
-    for record in text[1:].split("\n>"):
-        header, _, body = record.partition("\n")
+    for header, bases, line in fasta_records(text):
         fields = header.replace("|", " ").split()
         if len(fields) < 2:
             raise DataError(f"{name}, line {line}: the header {'>' + header!r} has no label as its last field")
-        sequences.append(body.replace("\n", "").replace(" ", ""))
+        sequences.append(bases)
         labels.append(fields[-1].removeprefix(f"{columns.label}="))
         extras.append({"id": fields[0], **dict(f.split("=", 1) for f in fields[1:-1] if "=" in f)})
         lines.append(line)
-        line += record.count("\n") + 1
     shared = [key for key in extras[0] if all(key in extra for extra in extras)]
     return Rows(sequences, [], labels, {key: [extra[key] for extra in extras] for key in shared}, lines=lines)

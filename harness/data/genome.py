@@ -68,7 +68,7 @@ def packed_genome(genome: Path) -> Packed:
     """The whole genome memory-mapped, for reading windows without copying them; DataError for a damaged file."""
     opener = _compression(genome) or Path.open
     try:
-        return packed(_chromosomes(genome, opener), _cache_folder(genome))
+        return packed(lambda: _chromosomes(genome, opener), _cache_folder(genome))
     except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as problem:
         raise DataError(f"{genome} is a damaged archive ({problem}): fetch or copy it again") from problem
 

@@ -42,9 +42,10 @@ def find_genome(task: Task, word: str, options: DataOptions) -> Path:
         return locate(task, FileFacts(word), options).path
     path = find_assembly(word, options)
     if path is None:
+        copies = f"; or leave these places out: {task.source.hub_repo} on the hub has the sequences"
         raise Unavailable(
             f"{task.name} needs the genome {word}: looked for {GENOMES}/{word}.fa in the data folders and the cache; "
-            f"download it and name it with --genome {word}=FILE"
+            f"download it and name it with --genome {word}=FILE{copies if task.source.hub_repo else ''}"
         )
     check_assembly(path, word)
     return path

@@ -7,14 +7,24 @@ cannot be written, it lives in a temporary file for as long as the process.
 import json
 import mmap
 import os
+import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from dnabench.harness.errors import DataError
+
+Read = Callable[[], Iterable[tuple[str, bytes]]]
+_SCRATCH = "making-"
+_STALE = 24 * 3600
+"""Seconds."""
 
 
 @dataclass(frozen=True)
@@ -39,46 +49,91 @@ class Packed:
         return [letters[a:b] for a, b in zip(starts, ends, strict=True)]
 
 
-def packed(chromosomes: Iterable[tuple[str, bytes]], folder: Path) -> Packed:
+def packed(read: Read, folder: Path) -> Packed:
     """The packed form kept in `folder`, made from (name, piece of its bases) pairs where it is not there yet.
 
-    `chromosomes` is read only to make it. A half-written file never counts as one.
+    `read` starts reading the genome anew, and is called only to make it. A form that is half-written, cut short or
+    has a damaged table is made again. Raises DataError where neither the cache nor the folder for temporary files
+    can hold it.
     """
-    data, table = folder / "bases.u8", folder / "bases.json"
-    if not (data.is_file() and table.is_file()):
+    found = _kept(folder)
+    if found is None:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            _make(chromosomes, data, table)
-        except PermissionError:
-            return _temporary(chromosomes)
-        except OSError as problem:
-            if problem.errno not in (30, 28):  # a read-only or full disk
-                raise
-            return _temporary(chromosomes)
-    with data.open("rb") as file:
-        return _mapped(file, json.loads(table.read_text(encoding="utf-8")))
+            _make(read(), folder)
+        except _Unwritable:
+            return _temporary(read, folder)
+        found = _kept(folder)
+    return found or _temporary(read, folder)
 
 
-def _make(chromosomes: Iterable[tuple[str, bytes]], data: Path, table: Path) -> None:
-    with tempfile.TemporaryDirectory(dir=data.parent) as scratch:
-        with Path(scratch, "bases").open("wb") as file:
+class _Unwritable(Exception):
+    """The cache cannot be written; what reading the genome raises is another matter and passes."""
+
+
+def _kept(folder: Path) -> Packed | None:
+    try:
+        lengths = json.loads((folder / "bases.json").read_text(encoding="utf-8"))
+        with (folder / "bases.u8").open("rb") as file:
+            whole = os.fstat(file.fileno()).st_size == sum(lengths.values())
+            return _mapped(file, lengths) if whole else None
+    except (OSError, ValueError, TypeError, AttributeError):
+        return None
+
+
+def _make(chromosomes: Iterable[tuple[str, bytes]], folder: Path) -> None:
+    with _writing():
+        folder.mkdir(parents=True, exist_ok=True)
+        _sweep(folder)
+        scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=folder))
+    try:
+        with _writing():
+            file = (scratch / "bases").open("wb")
+        with file:
             lengths = _written(chromosomes, file)
-        Path(scratch, "table").write_text(json.dumps(lengths), encoding="utf-8")
-        os.replace(Path(scratch, "bases"), data)
-        os.replace(Path(scratch, "table"), table)
+        with _writing():
+            (scratch / "table").write_text(json.dumps(lengths), encoding="utf-8")
+            os.replace(scratch / "bases", folder / "bases.u8")
+            os.replace(scratch / "table", folder / "bases.json")
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _temporary(chromosomes: Iterable[tuple[str, bytes]]) -> Packed:
-    with tempfile.TemporaryFile() as file:
-        lengths = _written(chromosomes, file)
-        file.flush()
-        return _mapped(file, lengths)
+def _sweep(folder: Path) -> None:
+    """Remove what a killed process left a day ago: genomes are large."""
+    for scratch in folder.glob(f"{_SCRATCH}*"):
+        if time.time() - scratch.stat().st_mtime > _STALE:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    try:
+        yield
+    except OSError as problem:
+        raise _Unwritable(problem.strerror) from problem
+
+
+def _temporary(read: Read, folder: Path) -> Packed:
+    try:
+        with ExitStack() as stack:
+            with _writing():
+                file = stack.enter_context(tempfile.TemporaryFile())
+            lengths = _written(read(), file)
+            with _writing():
+                file.flush()
+            return _mapped(file, lengths)
+    except _Unwritable as problem:
+        raise DataError(
+            f"a genome cannot be unpacked: neither {folder.parent} nor the folder for temporary files can hold it "
+            f"({problem}): set DNABENCH_CACHE to a folder with room"
+        ) from None
 
 
 def _written(chromosomes: Iterable[tuple[str, bytes]], file: IO[bytes]) -> dict[str, int]:
     lengths: dict[str, int] = {}
     for name, bases in chromosomes:
-        file.write(bases)
+        with _writing():
+            file.write(bases)
         lengths[name] = lengths.get(name, 0) + len(bases)
     return lengths
 

@@ -14,6 +14,6 @@ def relative_path(path: str) -> str:
     ValueError: '../secret' must be a relative path with forward slashes that stays inside its folder
     """
     parts = PurePosixPath(path).parts
-    if not path or path.startswith("/") or ".." in parts or re.search(r"^[A-Za-z]:|\\|\0", path):
+    if not path or path.startswith("/") or ".." in parts or re.search(r"^[A-Za-z]:|\\|[\x00-\x1f\x7f]", path):
         raise ValueError(f"{path!r} must be a relative path with forward slashes that stays inside its folder")
     return path

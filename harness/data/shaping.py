@@ -17,7 +17,7 @@ from typing import Any
 from dnabench.harness.errors import DataError, nearest
 from dnabench.harness.types import FileFacts, Task
 
-from .formats import Columns, Rows, joined, only, parse_rows, taken
+from .formats import Columns, Rows, fasta_records, joined, only, parse_rows, taken
 from .opening import read_plain, text_of
 from .rows import NO_LABEL
 from .sources import DataOptions, Found, locate
@@ -39,22 +39,10 @@ def read_table_rows(task: Task, found: Found, data: bytes, file: str, options: D
     return replace(rows, columns=rows.columns | _made(rows, asked.get("columns") or {}, file))
 
 
-def fasta_records(text: str) -> dict[str, str]:
-    """Name → sequence of a FASTA text; the name is the header up to its first blank.
-
-    >>> fasta_records(">a x\\nAC\\nGT\\n>b\\nTT\\n")
-    {'a': 'ACGT', 'b': 'TT'}
-    """
-    records = {}
-    for record in text.lstrip().removeprefix(">").split("\n>"):
-        header, _, body = record.partition("\n")
-        records[header.split(" ")[0].strip()] = body.replace("\n", "")
-    return records
-
-
 def _fasta(task: Task, file: str, options: DataOptions) -> tuple[str, dict[str, str]]:
     path = locate(task, FileFacts(file), options).path
-    return file, fasta_records(text_of(read_plain(path, file), file))
+    records = fasta_records(text_of(read_plain(path, file), file))
+    return file, {(header.split() or [""])[0]: bases for header, bases, _ in records}
 
 
 def _joined_sequences(rows: Rows, join: Mapping[str, str], library: tuple[str, dict[str, str]], file: str) -> Rows:

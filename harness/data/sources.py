@@ -56,16 +56,16 @@ def locate(task: Task, facts: FileFacts, options: DataOptions) -> Found:
         return found
     if task.source.embedded:
         raise Unavailable(f"{task.name}: {facts.path} is missing beside the suite file: reinstall or restore it")
-    reason = _no_download(task, facts, options)
-    if not reason:
+    reason = "nothing is downloaded with --offline"
+    if task.source.hub_repo and not options.offline:
         try:
             return _from_hub(task, facts, options)
         except Unavailable as problem:
             reason = str(problem)
-    raise Unavailable(
-        f"{task.name}: {facts.path} is missing: looked in {_looked(task, options)}; {reason}; "
-        f"get it with `dnabench fetch {task.suite}` or name its folder with --data DIR"
-    )
+    missing = f"{task.name}: {facts.path} is missing: looked in {_looked(task, options)}"
+    if not task.source.hub_repo:
+        raise Unavailable(f"{missing}; no place to download it from is known: bring it and name its folder, --data DIR")
+    raise Unavailable(f"{missing}; {reason}; get it with `dnabench fetch {task.suite}` or name its folder, --data DIR")
 
 
 def find_local(task: Task, facts: FileFacts, options: DataOptions) -> Found | None:
@@ -150,13 +150,6 @@ def _spellings(facts: FileFacts) -> list[str]:
         parquet = [f"{stem}.parquet"] if point and ending in ("csv", "tsv") else []
         spelt += [path, f"{path}.gz", *parquet]
     return spelt
-
-
-def _no_download(task: Task, facts: FileFacts, options: DataOptions) -> str:
-    """Why the hub is not asked, or an empty string."""
-    if not task.source.hub_repo:
-        return "the suite names no place to download it from"
-    return "nothing is downloaded with --offline" if options.offline else ""
 
 
 def _kept(task: Task, facts: FileFacts, options: DataOptions) -> Found | None:

@@ -27,9 +27,13 @@ def task_state(task: Task, options: DataOptions) -> State:
 
 def task_genomes(task: Task, options: DataOptions) -> dict[str, bool]:
     """Each genome that a task names, a file or an assembly, and whether it is on this machine."""
+    return {word: _here(task, word, options) for word in genome_words(task)}
+
+
+def genome_words(task: Task) -> list[str]:
+    """The genomes that a task names, each once: files of the suite, or assemblies."""
     named = task.source.options
-    words = _words(named["genomes"] if "genomes" in named else named.get("genome") or [])
-    return {word: _here(task, word, options) for word in words}
+    return list(dict.fromkeys(_words(named["genomes"] if "genomes" in named else named.get("genome") or [])))
 
 
 def _files(task: Task) -> list[FileFacts]:

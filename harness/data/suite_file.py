@@ -120,6 +120,9 @@ def _check_whole(model: TaskModel, place: _Place, file: _File) -> None:
             raise _error(file, where, f"{len(facts.class_counts)} counts for {len(classes)} classes")
 
 
+_PYDANTIC = ("constrained-", "list[", "dict[", "function-after[", "[key]")
+
+
 def _load(path: Path) -> tuple[_File, Any]:
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -174,7 +177,7 @@ def _validate(model: type[_Model], data: Any, place: _Place, file: _File) -> _Mo
     # A misspelt key is the cause of the missing one: say it first.
     first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
     # A union or a literal ends its place with pydantic's own words, which are no keys of the file.
-    inner = tuple(step for step in first["loc"] if not str(step).startswith(("constrained-", "list[", "[key]")))
+    inner = tuple(step for step in first["loc"] if not str(step).startswith(_PYDANTIC) and step != "str")
     raise _error(file, (*place, *inner), _sentence(model, first, inner))
 
 

@@ -79,7 +79,7 @@ class BinsModel(_Model):
     group: Annotated[int, Field(ge=1)] = 1_000_000
 
 
-Genome = str | list[str]
+Genome = RelativePath | list[RelativePath]
 
 
 class OptionsModel(_Model):
@@ -95,7 +95,7 @@ class OptionsModel(_Model):
     without_label: Literal["refuse", "drop"] | None = None
     join: JoinModel | None = None
     columns: dict[str, ColumnModel] | None = None
-    entries: dict[str, str | dict[str, str]] | None = None
+    entries: dict[str, RelativePath | dict[str, RelativePath]] | None = None
     draw: DrawModel | None = None
     peaks: dict[str, RelativePath] | None = None
     bins: BinsModel | None = None

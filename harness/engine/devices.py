@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 
-from ..errors import Unavailable
+from ..errors import RequestError, Unavailable
 from .recipe import Precision
 
 TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -16,11 +17,15 @@ TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.
 def choose_device(name: str = "auto") -> torch.device:
     """`auto` is cuda where there is one, else the CPU; Unavailable where `cuda` is asked for and is not here.
 
+    Raises RequestError for a word that is no device.
+
     >>> choose_device("cpu")
     device(type='cpu')
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
+        raise RequestError(f"device is {name!r}; it must be auto, cpu, cuda or cuda:N.")
     device = torch.device(name)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         count = torch.cuda.device_count()

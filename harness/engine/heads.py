@@ -59,9 +59,10 @@ def collated(reader: Reader, sequences: Sequence[str], max_tokens: int = 0, kind
 
 
 def bases_kept(reader: Reader, sequences: Sequence[str], max_tokens: int = 0) -> Ints:
-    """How many bases of each row `collated` leaves to the network: (n,)."""
-    ends = [_encoded(reader, sequence, max_tokens)[1][:, 1] for sequence in sequences]
-    return np.array([end.max(initial=0) for end in ends], np.int64)
+    """How many bases of each row `collated` leaves to the network, from its first token's to its last one's: (n,)."""
+    rows = [_encoded(reader, sequence, max_tokens)[1] for sequence in sequences]
+    real = [spans[spans[:, 1] > spans[:, 0]] for spans in rows]
+    return np.array([spans[:, 1].max() - spans[:, 0].min() if len(spans) else 0 for spans in real], np.int64)
 
 
 class Classifier(nn.Module):

@@ -20,9 +20,10 @@ from .sites import Mask, base_probabilities, token_log_probs
 from .strands import other_strands, placed
 from .windows import Piece, blocks, pieces, stretches
 
-__all__ = ["Mask", "base_log_probs", "convention", "log_likelihood"]
+__all__ = ["Mask", "base_log_probs", "convention", "log_likelihood", "mean_log_likelihood"]
 
 Floats = NDArray[np.float32]
+Floats64 = NDArray[np.float64]
 Positions = Sequence[Sequence[int] | Ints] | None
 
 
@@ -32,15 +33,16 @@ def log_likelihood(reader: Reader, sequences: Sequence[str], reading: Reading) -
     Bases of which the model has no opinion (N, a causal model's first, bases that are not read) add nothing.
     With both strands, the mean of the two.
     """
-    _check(reader, reading)
-    one = _by_tokens if reading.likelihood == "tokens" else _by_bases
-    found = []
-    for block in blocks(sequences):
-        sums = one(reader, block, replace(reading, strands="one"))
-        if reading.strands == "averaged":
-            sums = (sums + one(reader, other_strands(reader, block, reading), replace(reading, strands="one"))) / 2
-        found.append(sums)
-    return np.concatenate([*found, np.zeros(0)])
+    return _summed(reader, sequences, reading)[0]
+
+
+def mean_log_likelihood(reader: Reader, sequences: Sequence[str], reading: Reading) -> NDArray[np.float64]:
+    """The log-likelihood of each sequence per base that adds to it, float64 (n,); NaN where none does.
+
+    Dividing by all bases would make rows with many N the likeliest of all.
+    """
+    sums, counts = _summed(reader, sequences, reading)
+    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
 
 def base_log_probs(
@@ -84,6 +86,20 @@ def convention(reader: Reader, reading: Reading) -> str:
     what = "marginalised over tokens and renormalised over A, C, G, T" if summed else "renormalised over A, C, G, T"
     strands = ", mean of both strands" if reading.strands == "averaged" else ""
     return f"sum over bases of ln p(base), {what}, {how}{strands}"
+
+
+def _summed(reader: Reader, sequences: Sequence[str], reading: Reading) -> tuple[Floats64, Floats64]:
+    """Sums of logs, and of how many bases they are."""
+    _check(reader, reading)
+    one, single = (_by_tokens if reading.likelihood == "tokens" else _by_bases), replace(reading, strands="one")
+    found = []
+    for block in blocks(sequences):
+        both = one(reader, block, single)
+        if reading.strands == "averaged":
+            both = (both + one(reader, other_strands(reader, block, reading), single)) / 2
+        found.append(both)
+    sums, counts = np.concatenate([*found, np.zeros((2, 0))], axis=1)
+    return sums, counts
 
 
 def _check(reader: Reader, reading: Reading) -> None:
@@ -157,19 +173,24 @@ def _logs(probs: NDArray[np.float64]) -> Floats:
     return np.asarray(np.log(np.maximum(probs, small) / sums), np.float32)
 
 
-def _by_bases(reader: Reader, sequences: Sequence[str], reading: Reading) -> NDArray[np.float64]:
+def _by_bases(reader: Reader, sequences: Sequence[str], reading: Reading) -> Floats64:
+    """(2, n): sums of logs, and the bases that add to them."""
     rows = base_log_probs(reader, sequences, None, None, reading)
     codes, edges = encode(sequences)
     flat = np.concatenate([*rows, np.zeros((0, 4), np.float32)]).astype(np.float64)
     known = codes < len("ACGT")
     logs = np.zeros(len(codes))
-    logs[known] = np.nan_to_num(flat[np.flatnonzero(known), codes[known]])
-    return np.array([logs[a:b].sum() for a, b in pairwise(edges)])
+    logs[known] = flat[np.flatnonzero(known), codes[known]]
+    known &= ~np.isnan(logs)
+    logs[~known] = 0
+    return np.array([[side[a:b].sum() for a, b in pairwise(edges)] for side in (logs, known)], np.float64)
 
 
-def _by_tokens(reader: Reader, sequences: Sequence[str], reading: Reading) -> NDArray[np.float64]:
+def _by_tokens(reader: Reader, sequences: Sequence[str], reading: Reading) -> Floats64:
+    """The same for whole tokens; all bases that are read count."""
     cut = pieces(reader, sequences, reading)
-    sums = token_log_probs(reader, reading, cut)
-    found = np.zeros(len(sequences))
-    np.add.at(found, [piece.row for piece in cut], sums)
+    found = np.zeros((2, len(sequences)))
+    rows = [piece.row for piece in cut]
+    np.add.at(found[0], rows, token_log_probs(reader, reading, cut))
+    np.add.at(found[1], rows, [piece.read for piece in cut])
     return found

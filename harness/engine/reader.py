@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Protocol, get_args, get_type_hints
@@ -12,6 +13,7 @@ from torch import nn
 
 from ..errors import RequestError
 
+_DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 Ints = NDArray[np.int64]
 Objective = Literal["masked", "causal", "none"]
 Pooling = Literal["mean", "cls", "last", "max"]
@@ -109,6 +111,8 @@ class Reading:
         for name, value in (("max_bases", self.max_bases), ("tokens_per_batch", self.tokens_per_batch)):
             if value is not None and value < 1:
                 raise RequestError(f"{name} is {value}; it must be at least 1.")
+        if self.device != "all" and not all(_DEVICE.fullmatch(part.strip()) for part in self.device.split(",")):
+            raise RequestError(f"device is {self.device!r}; it must be auto, cpu, cuda, cuda:N, or all.")
 
 
 def _choices() -> dict[str, tuple[Any, ...]]:

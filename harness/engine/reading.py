@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ..errors import AdapterError, RequestError
 from .batches import Index
-from .likelihood import Mask, base_log_probs, convention, log_likelihood
+from .likelihood import Mask, base_log_probs, convention, log_likelihood, mean_log_likelihood
 from .passes import Batch, Job, Needs, devices_of, run
 from .pooling import per_base, pool, require_first
 from .reader import Ints, Reader, Reading, Tokenizer, Tokens
@@ -26,7 +26,7 @@ from .windows import Piece, blocks, pieces, stretches
 
 __all__ = [
     "Mask", "Reader", "Reading", "Tokenizer", "Tokens", "base_log_probs", "bases_read", "convention", "devices_of",
-    "embed", "embed_bases", "log_likelihood",
+    "embed", "embed_bases", "log_likelihood", "mean_log_likelihood",
 ]  # fmt: skip
 
 Floats = NDArray[np.float32]
@@ -51,9 +51,13 @@ def embed_bases(reader: Reader, sequences: Sequence[str], reading: Reading) -> l
 
 
 def bases_read(reader: Reader, sequences: Sequence[str], reading: Reading) -> Ints:
-    """How many bases of each sequence reach the network, int64 (n,): all of them unless rows are cropped."""
-    found = [last - first for block in blocks(sequences) for first, last in stretches(reader, block, reading)]
-    return np.array(found, np.int64)
+    """How many bases of each sequence reach the network, int64 (n,): all that lie in its tokens, unless cropped."""
+    found = []
+    for block in blocks(sequences):
+        cut = pieces(reader, block, reading)
+        rows, read = [piece.row for piece in cut], [piece.read for piece in cut]
+        found.append(np.bincount(rows, read, len(block)).astype(np.int64))
+    return np.concatenate([*found, np.zeros(0, np.int64)])
 
 
 def _embed_both(reader: Reader, sequences: Sequence[str], reading: Reading) -> list[Floats]:

@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..errors import AdapterError
-from ..types import Target
+from ..stats import collapse
+from ..types import OutputKind, Predictions, Target
 
 Array = NDArray[Any]
 
@@ -90,10 +91,10 @@ def collapsed(outputs: Array, target: Target) -> bool:
     """
     if len(outputs) < 2:
         return False
-    outputs = outputs.reshape(-1, outputs.shape[-1])
-    if target.kind == "class":
-        return len(np.unique(outputs.argmax(1))) == 1
-    return bool((np.ptp(outputs, axis=0) <= 1e-6 * np.abs(outputs).max()).all())
+    flat = outputs.reshape(-1, outputs.shape[-1])
+    unknown = np.zeros(len(flat), np.int64)
+    kind: OutputKind = "value" if target.kind == "value" else "probability"
+    return bool(collapse.collapsed(Predictions("", kind, unknown, unknown, flat[None], ("",)), target))
 
 
 def _labelled(raw: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

@@ -39,6 +39,15 @@ class Piece:
     """Bases `first` to `last` of the row are this piece's own: windows that overlap share them out."""
     last: int
 
+    @property
+    def read(self) -> int:
+        """How many of its own bases lie between its first and its last token: k-mers may leave out some in front."""
+        spans = self.tokens.spans[self.tokens.spans[:, 1] > self.tokens.spans[:, 0]]
+        if not len(spans):
+            return 0
+        start, end = self.start + int(spans[:, 0].min()), self.start + int(spans[:, 1].max())
+        return max(0, min(end, self.last) - max(start, self.first))
+
 
 def room_of(reader: Reader, reading: Reading) -> Room:
     """What one pass can hold: the context, or the fewer bases that the reading asks for."""

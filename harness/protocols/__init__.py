@@ -39,6 +39,8 @@ class ProtocolSpec:
     title: str
     two_classes: bool = False
     """True where only a task of two classes can be served."""
+    selects: bool = True
+    """False where nothing is chosen by a metric."""
 
 
 PROTOCOLS: Mapping[str, ProtocolSpec] = {
@@ -47,7 +49,7 @@ PROTOCOLS: Mapping[str, ProtocolSpec] = {
         ProtocolSpec("fit", 1, "fit", ("sequence",), False, "learnt from the task's own rows"),
         ProtocolSpec("probe", 1, "embed", ("sequence", "pair"), False, "linear model on the embedding"),
         ProtocolSpec("finetune", 2, "module", ("sequence", "pair"), True, "network trained on the task"),
-        ProtocolSpec("zero_shot", 1, "log_likelihood", ("sequence",), False, "likelihood, nothing learnt", True),
+        ProtocolSpec("zero_shot", 2, "log_likelihood", ("sequence",), False, "likelihood, nothing learnt", True, False),
     )
 }
 """In the order of preference: the first that a model can do is its default."""
@@ -85,16 +87,19 @@ def configure(
     entry KEY of `search`. Raises RequestError for a recipe that the task, or an option that the protocol does not have.
     """
     protocol = _module(name)
-    config: dict[str, Any] = {"metric": task.metric} | dict(protocol.CONFIG)
+    # What selects nothing has no use for a metric.
+    config: dict[str, Any] = ({"metric": task.metric} if PROTOCOLS[name].selects else {}) | dict(protocol.CONFIG)
     layers: list[tuple[Mapping[str, Any], str]] = []
     if model is not None and hasattr(protocol, "defaults"):
         layers.append((protocol.defaults(task, model), f"recipe of {model.info.name}"))
     if recipe is not None:
         layers.append((_recipe(task, recipe), f"recipe {recipe} of {task.name} for protocol {name}"))
+        _refuse_misfit(layers[-1][0], recipe, name, config)
     for changes, where in (*layers, (overrides or {}, f"protocol {name}")):
         aside = protocol.implied(changes) if hasattr(protocol, "implied") else {}
         _put(config, {**aside, **changes}, where)
-    find_metric(config["metric"], task.target)
+    if "metric" in config:
+        find_metric(config["metric"], task.target)
     protocol.check_config(config)
     if hasattr(protocol, "check_task"):
         protocol.check_task(config, task)
@@ -142,6 +147,14 @@ def _put(config: dict[str, Any], changes: Mapping[str, Any], where: str) -> None
             known = ", ".join(config)
             raise RequestError(f"{where}: no option {key!r}.{nearest(key, list(config))} Known: {known}.")
         config[option] = {**config[option], entry: value} if entry else value
+
+
+def _refuse_misfit(changes: Mapping[str, Any], recipe: str, name: str, config: Mapping[str, Any]) -> None:
+    """RequestError where a recipe was written for another protocol: it names that one."""
+    keys = {option_of(key) for key in changes}
+    fits = [other for other in PROTOCOLS if keys <= {"metric", *_module(other).CONFIG}]
+    if not keys <= config.keys() and fits:
+        raise RequestError(f"recipe {recipe} is for {fits[0]}, and this would be {name}: say --protocol {fits[0]}")
 
 
 def _recipe(task: Task, recipe: str) -> dict[str, Any]:

@@ -122,8 +122,9 @@ def bases_share(adapter: Any, module: torch.nn.Module, test: Inputs, recipe: Rec
     total = count_bases(test)
     if not isinstance(module, Classifier) or not total:
         return bases_seen(adapter, test)
+    # Not the adapter's `bases_read`: it tells of embeddings, whose crop and windows are the model's options.
     kept = bases_kept(module.reader, [*test.sequences, *test.seconds], recipe.max_tokens)
-    return min(bases_seen(adapter, test), int(kept.sum()) / total)
+    return int(kept.sum()) / total
 
 
 def account(course: Course, trained: Trained, tried: Sequence[Tried], asked: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,13 +25,21 @@ _BLOCK_ROWS = 4096
 _NEARLY_CONSTANT = 1e-5
 """A column whose deviation is below this share of its mean is rounding noise, and left out."""
 _WIDEST_ROTATION = 2048
+MANY = 16
+"""Columns of targets from which on products cost more than a few passes to learn the features' main directions."""
+_DENSE, _MOST_NUMBERS = 0.1, 1 << 28
+"""Share of numbers that are not 0 above which many columns go faster through a dense matrix, if it is not larger."""
+_DIRECTIONS = 256
 
 
 class Design:
     """Products with the standardised columns of a feature matrix; a context, which holds the threads."""
 
-    def __init__(self, features: Features) -> None:
+    def __init__(self, features: Features, outputs: int = 1) -> None:
         self.rows, self.columns = features.shape
+        self.many = outputs >= MANY
+        if self.many and is_sparse(features) and _crowded(features):
+            features = features.astype(np.float32).toarray()
         self.precision: type = np.float32
         self.blocks = _row_blocks(features)
         self.sides = [block.T for block in self.blocks]
@@ -67,7 +75,7 @@ class Design:
     def coordinates(self) -> Coordinates:
         """Rotated for dense matrices of up to 2,048 columns, where the rotation costs less than it saves."""
         if is_sparse(self.blocks[0]) or self.columns > _WIDEST_ROTATION:
-            return Coordinates(self.rows)
+            return Directions(self.rows, *self._directions()) if self.many else Coordinates(self.rows)
         sums = sum(self.pool.map(self._gram, self.blocks))
         spread, axes = np.linalg.eigh(np.asarray(sums, np.float64) / self.rows)
         return Coordinates(self.rows, np.maximum(spread, 0.0), axes)
@@ -80,6 +88,21 @@ class Design:
         self.blocks = [block.astype(np.float64) for block in self.blocks]
         self.sides = [block.T for block in self.blocks]
         return True
+
+    def _directions(self) -> tuple[NDArray[Any], Array, float]:
+        """Main axes of the standardised columns, their spread, and the mean spread of all others.
+
+        Randomised subspace iteration (Halko, Martinsson and Tropp 2011, SIAM Review 53:217), the same at every run.
+        """
+        count = min(_DIRECTIONS, self.rows, self.columns)
+        axes = np.random.default_rng(0).standard_normal((self.columns, count))
+        for _ in range(2):
+            axes, _ = np.linalg.qr(self.transposed_times(self.times(axes)))
+        seen = self.times(axes)
+        spread, turn = np.linalg.eigh(seen.T @ seen / self.rows)
+        spread = np.maximum(spread, 0.0)
+        others = max(int(np.count_nonzero(self.inverse)) - float(spread.sum()), 0.0)
+        return axes @ turn, spread, others / max(self.columns - count, 1)
 
     def _gram(self, block: NDArray[Any]) -> NDArray[Any]:
         standard = (block - self.mean.astype(np.float32)) * self.inverse.astype(np.float32)
@@ -103,7 +126,7 @@ class Coordinates:
         self.rows, self.spread, self.axes = rows, spread, axes
         self.steps = np.ones(0)
 
-    def at(self, strength: float, curvature: float) -> None:
+    def at(self, strength: float, curvature: Array | float) -> None:
         """Settle the lengths of the steps for one strength."""
         if self.spread is not None:
             self.steps = 1 / np.sqrt(1 + strength * self.rows * curvature * np.append(self.spread, 1.0))
@@ -128,9 +151,46 @@ class Coordinates:
         return np.asarray(np.vstack([self.axes.T @ weights, bias]) * self.steps[:, None])
 
 
+class Directions(Coordinates):
+    """As `Coordinates`, with the main axes only and with steps of each target's own: for many rare labels at once.
+
+    W = axes @ (steps * (axes.T @ u)) + last step * (u - axes @ axes.T @ u).
+    """
+
+    def __init__(self, rows: int, axes: NDArray[Any], spread: Array, others: float) -> None:
+        super().__init__(rows, spread, axes)
+        self.others = others
+        self.last = self.free = np.ones(1)
+
+    def at(self, strength: float, curvature: Array | float) -> None:
+        assert self.spread is not None
+        bend = strength * self.rows * np.atleast_1d(curvature)
+        self.steps = 1 / np.sqrt(1 + np.outer(self.spread, bend))
+        self.last, self.free = 1 / np.sqrt(1 + self.others * bend), 1 / np.sqrt(np.maximum(bend, 1e-12))
+
+    def weights(self, point: Array) -> tuple[Array, Array]:
+        return self._stretched(point[:-1], self.steps, self.last), point[-1] * self.free
+
+    def point(self, weights: Array, bias: Array) -> Array:
+        return np.vstack([self._stretched(weights, 1 / self.steps, 1 / self.last), bias / self.free])
+
+    def slope(self, weights: Array, bias: Array) -> Array:
+        return np.vstack([self._stretched(weights, self.steps, self.last), bias * self.free])
+
+    def _stretched(self, table: Array, steps: Array, last: Array) -> Array:
+        assert self.axes is not None
+        return np.asarray(table * last + self.axes @ ((steps - last) * (self.axes.T @ table)))
+
+
 def is_sparse(features: Features) -> bool:
     """True for a scipy sparse matrix."""
     return bool(sp.issparse(features))
+
+
+def _crowded(features: Features) -> bool:
+    """True where a sparse matrix is so full that a dense one is faster, and fits."""
+    numbers = features.shape[0] * features.shape[1]
+    return bool(features.nnz > _DENSE * numbers and numbers <= _MOST_NUMBERS)
 
 
 def _row_blocks(features: Features) -> list[Features]:

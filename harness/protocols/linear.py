@@ -12,9 +12,9 @@ from typing import Any, Literal
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import expit, logsumexp, softmax
+from scipy.special import expit, logit, logsumexp, softmax
 
-from .design import Array, Coordinates, Design, Features
+from .design import Array, Coordinates, Design, Directions, Features
 
 Loss = Literal["logistic", "softmax", "squared"]
 
@@ -66,9 +66,9 @@ def solve_path(
     of `tolerance`: the objective is 1-strongly convex in W, hence objective - optimum <= |gradient|^2 / 2.
     Deterministic, and bit-equal for any number of threads.
     """
-    with Design(features) as design:
+    with Design(features, targets.shape[1]) as design:
         objective = _Objective(design, targets, loss)
-        weights, bias = np.zeros((design.columns, targets.shape[1])), np.zeros(targets.shape[1])
+        weights, bias = np.zeros((design.columns, targets.shape[1])), objective.first_bias()
         for strength in strengths:
             objective.at(strength)
             point, iterations = _minimise(objective, objective.coordinates.point(weights, bias), tolerance)
@@ -111,8 +111,13 @@ class _Objective:
 
     def __init__(self, design: Design, targets: Array, loss: Loss) -> None:
         self.design, self.targets, self.loss = design, targets, _LOSSES[loss]
-        self.curvature = {"logistic": 0.2, "softmax": 1 / targets.shape[1], "squared": 1.0}[loss]
+        self.curvature: Array | float = {"logistic": 0.2, "softmax": 1 / targets.shape[1], "squared": 1.0}[loss]
         self.coordinates: Coordinates = design.coordinates()
+        self.shares = targets.mean(axis=0)
+        self.eager = loss == "logistic" and isinstance(self.coordinates, Directions)
+        if self.eager:
+            # Rare labels curve the objective less.
+            self.curvature = np.clip(self.shares * (1 - self.shares), 1e-4, 0.2)
         self.strength = 1.0
         self.value = np.inf
         self.gap = np.inf
@@ -120,6 +125,11 @@ class _Objective:
     def at(self, strength: float) -> None:
         self.strength = strength
         self.coordinates.at(strength, self.curvature)
+
+    def first_bias(self) -> Array:
+        """Intercepts to start from: the labels' log-odds where there are many labels, else 0."""
+        inside = np.clip(self.shares, 1e-6, 1 - 1e-6)
+        return np.asarray(logit(inside)) if self.eager else np.zeros(len(self.shares))
 
     def near(self, tolerance: float) -> bool:
         """True where the last point is proved good enough; the floor serves objectives that go to 0."""

@@ -129,7 +129,8 @@ def shortcut_table(one: TaskAudit) -> Table:
         (str(r.model["name"]), value_text(cell(r).score), "rule" if is_shortcut(r) else "model")
         for r in (*rules, *others)
     )
-    idle = tuple((name, MISSING, f"sees nothing: {why}") for name, why in one.idle.items())
+    seen = {row[0] for row in rows}
+    idle = tuple((name, MISSING, f"sees nothing: {why}") for name, why in one.idle.items() if name not in seen)
     notes = (f"mark: {one.trivial.sentence}",) if one.trivial else ()
     return Table("", ("rule", f"{_metric(one)} [95% interval]", "kind"), (*rows, *idle), notes)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..types import RunRecord, Score, Status
+from .pretraining import pretraining_notes
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ class Cell:
         if self.collapsed:
             yield ("collapsed", ""), f"collapsed, the same answer for every row: {', '.join(self.collapsed)}"
         yield from ((("noted", sentence), sentence) for sentence in self.noted)
+        if self.record is not None:
+            yield from ((("pretraining", sentence), sentence) for sentence in pretraining_notes(self.record))
         if self.score and self.score.note and (self.score.low is None or self.score.low == self.score.high):
             yield ("no interval", self.score.note), self.score.note
 
@@ -62,7 +65,11 @@ class Cell:
         """Why there is no number: a key that like reasons share, and the sentence."""
         if self.status in ("ok", "partial"):
             note = self.score.note if self.score else f"{self.metric} was not computed for this task"
-            return ("undefined", note), f"undefined: {note}"
+            others = [
+                name for name, score in (self.record.scores if self.record else {}).items() if score.value is not None
+            ]
+            hint = f"; `dnabench report --metric {others[0]}` has a number" if others else ""
+            return ("undefined", note), f"undefined: {note}{hint}"
         status = self.status.replace("_", " ")
         return (status, pattern(self.reason)), f"{status}: {self.reason}"
 
@@ -149,6 +156,12 @@ def without_duplicates(record: RunRecord) -> dict[str, Score]:
     """The scores of the test rows that do not stand in train."""
     found = record.checks.get("scores_without_duplicates", {})
     return {name: s if isinstance(s, Score) else Score(**{"metric": name, **s}) for name, s in found.items()}
+
+
+def rarest_class(record: RunRecord) -> int | None:
+    """Test rows of the rarest class; None where there are no classes or the record does not tell."""
+    counts = record.task.get("splits", {}).get("test", {}).get("class_counts")
+    return min(counts) if counts and record.task["target"]["kind"] == "class" else None
 
 
 def seeded(protocol: str) -> bool:

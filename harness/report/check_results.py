@@ -20,11 +20,13 @@ from ..run.store import StoredRecord, read_predictions, read_records
 from ..types import Predictions, RunRecord, Score, Target
 from .cells import cell, without_duplicates
 from .check import Finding
-from .compare import dependence_of
+from .compare import dependence_of, target_of
 from .truth import Truth
 
 CLOSE = 1e-9
 """Largest difference between a stored and a recomputed score: records hold rounded numbers."""
+SHOWN = 4
+"""Faults of a record that are named."""
 SCORED = ("ok", "partial")
 
 
@@ -57,9 +59,9 @@ def _check_record(one: StoredRecord, root: Path, intervals: bool, truth: Truth) 
         faults = [*_path_faults(one), *_identity_faults(one.record)]
         if one.record.status in SCORED:
             predictions = read_predictions(one.path)
-            faults += [*_score_faults(one.record, predictions, intervals)]
             found, labels = truth.compare(one.record, predictions)
             faults += found
+            faults += [*_score_faults(one.record, predictions, intervals)]
             said += f", {len(one.record.scores)} scores follow from the predictions, {labels}"
         elif one.record.scores or not one.record.error:
             faults.append(f"status {one.record.status} must have no scores and say why")
@@ -68,7 +70,12 @@ def _check_record(one: StoredRecord, root: Path, intervals: bool, truth: Truth) 
     except (KeyError, TypeError, ValueError, IndexError) as problem:
         # A record may hold anything: what cannot be read as a record's part is a fault of it.
         faults = [f"is no whole record ({type(problem).__name__}: {problem})"]
-    return Finding(subject, "record", "fault", "; ".join(faults)) if faults else Finding(subject, "record", "ok", said)
+    more = f"; and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
+    return (
+        Finding(subject, "record", "fault", "; ".join(faults[:SHOWN]) + more)
+        if faults
+        else Finding(subject, "record", "ok", said)
+    )
 
 
 def _path_faults(one: StoredRecord) -> Iterator[str]:
@@ -97,7 +104,7 @@ def _identity_faults(record: RunRecord) -> Iterator[str]:
 
 def _score_faults(record: RunRecord, predictions: Predictions, intervals: bool) -> Iterator[str]:
     names = tuple(str(replicate["name"]) for replicate in record.replicates)
-    target = Target(record.task["target"]["kind"], tuple(record.task["target"]["classes"]))
+    target = target_of(record)
     if names != predictions.replicates:
         yield f"replicates {', '.join(names)}, but predictions of {', '.join(predictions.replicates)}"
     if predictions.task != record.task["name"]:
@@ -130,12 +137,13 @@ def _values(
             ).value
             for outputs in predictions.outputs
         ]
-        if not _same(found, list(score.per_replicate)):
-            yield f"{name} of the replicates is {_shown(found)}, the record says {_shown(score.per_replicate)}"
         known = [value for value in found if value is not None]
         mean = float(np.mean(known)) if known and len(known) == len(found) else None
-        if not _same([mean], [score.value]):
+        wrong = not _same([mean], [score.value])
+        if wrong:
             yield f"{name} is {_shown([mean])}, the record says {_shown([score.value])}"
+        if not _same(found, list(score.per_replicate)) and (not wrong or len(found) > 1):
+            yield f"{name} of the replicates is {_shown(found)}, the record says {_shown(score.per_replicate)}"
 
 
 def _same(found: list[float | None], said: list[float | None]) -> bool:
@@ -164,7 +172,8 @@ def _intervals(
     stream = str(record.key["data"]["test"])
     again = score_predictions(predictions, target, tuple(scores), dependence_of(record), stream) if scores else {}
     for name, score in again.items():
-        if plain(score) != plain(scores[name]):
+        # Where the value does not follow, that has been said.
+        if plain(score) != plain(scores[name]) and _same([score.value], [scores[name].value]):
             yield f"{name} recomputed is {_interval(score)}, the record says {_interval(scores[name])}"
 
 

@@ -18,7 +18,7 @@ from ..stats.permutation import swap_p
 from ..stats.suite import suite_mean
 from ..stats.verdict import Rules, Word, detectable, verdict
 from ..types import Dependence, Predictions, RunRecord, Target
-from .cells import cell
+from .cells import cell, rarest_class
 from .operands import Operand
 
 
@@ -49,6 +49,10 @@ class Comparison:
     missing: int = 0
     """Of a mean: tasks of the suite that it lacks."""
     units: float = 0.0
+    rows: int = 0
+    """Test rows; 0 for a mean."""
+    rarest: int | None = None
+    """Test rows of the rarest class, where the task has classes."""
     joint: Joint | None = field(default=None, compare=False, repr=False)
     """All models of the task, or of the mean."""
 
@@ -162,7 +166,8 @@ def _compared(empty: Comparison, pair: tuple[Operand, Operand], made: Joint, by:
     difference = made.difference(second, first)
     p = difference.p if made.claims else None
     if how.test == "permutation" and p is not None:
-        p = _exchanged(empty, pair)
+        p, why = _exchanged(empty, pair)
+        difference = replace(difference, note=why or difference.note)
     return replace(
         empty,
         scores=(float(made.values[first]), float(made.values[second])),
@@ -170,20 +175,24 @@ def _compared(empty: Comparison, pair: tuple[Operand, Operand], made: Joint, by:
         p=p,
         detectable=detectable(difference, rules),
         units=made.effective,
+        rows=len(made.keys),
+        rarest=rarest_class(pair[0].records[empty.task]),
         joint=made,
     )
 
 
-def _exchanged(empty: Comparison, pair: tuple[Operand, Operand]) -> float:
-    """The p-value of exchanging the two models' answers."""
+def _exchanged(empty: Comparison, pair: tuple[Operand, Operand]) -> tuple[float | None, str]:
+    """The p-value of exchanging the two models' answers, or None and why there is none."""
     records = [one.records[empty.task] for one in pair]
     first, second = map(_outputs, records)
+    if max(len(first.outputs), len(second.outputs)) > 1:
+        return None, "no exchange test for several seeds"
     stream = str(records[0].key["data"]["test"])
     dependence = dependence_of(records[0])
     try:
-        return swap_p(second, first, empty.metric, target_of(records[0]), stream, dependence=dependence)
+        return swap_p(second, first, empty.metric, target_of(records[0]), stream, dependence=dependence), ""
     except RequestError as error:
-        raise RequestError(f"{empty.task}, {empty.model}: {error}") from error
+        return None, str(error).rstrip(".")
 
 
 def _judged(found: Sequence[Comparison], rules: Rules, how: How) -> list[Comparison]:
@@ -236,7 +245,7 @@ def _mean(empty: Comparison, row: Sequence[Comparison], rules: Rules) -> Compari
     made = empty.joint.difference(second, first)
     if made.se is None:
         made = replace(made, note="no interval: a task of the mean has none")
-    silent = sum(one.p is None for one in row)
+    silent = sum(one.joint is None or not one.joint.claims for one in row)
     if silent and made.se is not None:
         made = replace(made, note=f"no claim: {silent} of {len(row)} tasks have too few independent groups")
     return replace(

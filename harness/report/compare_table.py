@@ -12,6 +12,7 @@ from .cells import cell, metric_title, pattern
 from .compare import Comparison, How
 from .compare_seeds import seed_notes
 from .compare_summary import summary_tables
+from .evidence import group_notes, rare_notes
 from .operands import Operand
 from .render import MISSING, Table
 from .tables import number
@@ -46,6 +47,7 @@ def compare_table(
         metrics[0] if len(metrics) == 1 else "task",
         *(["metric"] if len(metrics) > 1 else []),
         *(["model"] if several else []),
+        "rows",
         reference,
         other,
         f"difference [{100 * rules.level:g}%]",
@@ -121,6 +123,7 @@ def _row(one: Comparison, with_metric: bool, with_model: bool, verdict: str) -> 
         _name(one),
         *([metric_title(one.metric)] if with_metric else []),
         *([one.model] if with_model else []),
+        f"{one.rows:,}" if one.rows else "" if one.tasks else MISSING,
         number(one.scores[0]),
         number(one.scores[1]),
         interval,
@@ -151,9 +154,13 @@ def _notes(found: Sequence[Comparison], operands: Sequence[Operand], by: tuple[R
         f"p: two-sided{TESTED[how.test]}; {adjusted}: over {tests} comparison{'' if tests == 1 else 's'}, means among "
         "themselves",
         f"better, worse: p ({adjusted}) below {rules.alpha:g}; equivalent: the {100 - 200 * rules.alpha:g}% interval "
-        f"lies inside ±{rules.margin:g}; could show: the difference that such a test set shows in "
-        f"{100 * POWER:g}% of cases",
+        f"lies inside ±{rules.margin:g}; could show: a true difference that such a test set shows in "
+        f"{100 * POWER:g}% of cases, tested alone",
         "; ".join(_who(one) for one in operands),
+        *group_notes(
+            {one.task: one.units for one in found if one.joint and one.joint.groups is not None and not one.tasks}
+        ),
+        *rare_notes((one.task, one.metric, one.rarest) for one in found),
     ]
     notes += [_checkpoint(one) for one in operands if _one_seed(one)]
     notes += seed_notes(operands)
@@ -170,7 +177,9 @@ def _notes(found: Sequence[Comparison], operands: Sequence[Operand], by: tuple[R
 def _who(one: Operand) -> str:
     found = cell(one.first)
     how = f" under {found.protocol}.{found.recipe}" if found.protocol else ""
-    return f"{one.label}: {found.model}@{found.id7}{how}"
+    counts = sorted({len(record.replicates) for record in one.records.values() if record.replicates})
+    seeds = f", {'–'.join(map(str, counts[:: len(counts) - 1 or 1]))} seeds" if counts and counts[-1] > 1 else ""
+    return f"{one.label}: {found.model}@{found.id7}{how}{seeds}"
 
 
 def _one_seed(one: Operand) -> bool:
@@ -192,7 +201,7 @@ def _datum(one: Comparison, how: How) -> dict[str, Any]:
     return {
         "kind": "mean" if one.tasks else "task", "task": one.task, "tasks": len(one.tasks) or 1,
         "tasks_missing": one.missing, "reference": one.reference, "model": one.model, "metric": one.metric,
-        "reference_value": one.scores[0], "value": one.scores[1],
+        "rows": one.rows or None, "effective_rows": one.units, "reference_value": one.scores[0], "value": one.scores[1],
         "difference": made.value if made else None,
         "low": made.low if made else None, "high": made.high if made else None,
         "se": made.se if made else None, "p": one.p,

@@ -28,6 +28,7 @@ from .gate_noise import Spread, moderated, spread
 from .gate_pairs import Pair
 
 Word = Literal["pass", "fail", "undecided"]
+NEITHER = "neither shown nor ruled out"
 SMALL = 1e-9
 """A drop that exceeds the margin by less is the margin: decimal fractions are not exact in binary."""
 
@@ -68,6 +69,10 @@ class Judged:
     verdict: Word = "undecided"
     reason: str = ""
     notes: tuple[str, ...] = ()
+    rows: int = 0
+    """Test rows, where both sides were compared."""
+    seeds: tuple[int, int] = (0, 0)
+    """Of BASE and of NEW."""
     spread: Spread | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -141,6 +146,7 @@ def _scored(empty: Judged, base: RunRecord, new: RunRecord, rules: GateRules) ->
         before = aligned(before, now)
     except (RecordError, DataError) as problem:
         return replace(empty, verdict="fail", reason=f"NEW: {problem}")
+    empty = replace(empty, rows=len(now.keys), seeds=(len(before.outputs), len(now.outputs)))
     exact = all(_seedless(one) for one in (base, new))
     if exact or np.array_equal(before.outputs, now.outputs):
         return _exact(empty, base, (before, now), exact)
@@ -246,5 +252,5 @@ def _verdict(one: Judged, adjusted: float | None, rules: GateRules) -> Judged:
     if one.inside:
         return replace(one, p_holm=adjusted, verdict="pass")
     word: Word = "fail" if shown else "undecided"
-    reason = f"{beyond} is {'shown' if shown else 'neither shown nor ruled out'}"
+    reason = f"{beyond} is {'shown' if shown else NEITHER}"
     return replace(one, p_holm=adjusted, verdict=word, reason=reason)

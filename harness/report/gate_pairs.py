@@ -47,17 +47,26 @@ def pairs(base: Sequence[RunRecord], new: Sequence[RunRecord], renamed: Mapping[
     """
     _refuse_unknown(base, renamed, "BASE")
     _refuse_unknown(new, renamed.values(), "NEW")
-    before = _grouped(base, lambda r: next((renamed[n] for n in _names(r) if n in renamed), str(r.model["name"])))
+    homes = _homes(base, renamed)
+    before = _grouped(base, lambda r: next((homes[n] for n in _names(r) if n in homes), str(r.model["name"])))
     after = _grouped(new, lambda r: next((n for n in _names(r) if n in renamed.values()), str(r.model["name"])))
-    if not {name for _, name in before} & {name for _, name in after}:
+    now = {homes[old]: name for old, name in renamed.items()}
+    if not {now.get(name, name) for _, name in before} & {name for _, name in after}:
         raise RequestError(
             f"no model of BASE is in NEW: {_listed(before)} before, {_listed(after)} now; "
             "--as OLD=NEW pairs renamed ones."
         )
     found = []
     for task, name in sorted({*before, *after}):
-        found += _labelled(task, name, _paired(before.get((task, name), []), after.get((task, name), [])))
+        there = after.get((task, now.get(name, name)), [])
+        found += _labelled(task, name, _paired(before.get((task, name), []), there))
     return found
+
+
+def _homes(base: Sequence[RunRecord], renamed: Mapping[str, str]) -> dict[str, str]:
+    """Old names and the names that they are judged under; BASE may hold a model of the new name too."""
+    kept = {name for record in base if not set(_names(record)) & set(renamed) for name in _names(record)}
+    return {old: f"{new} (was {old})" if new in kept else new for old, new in renamed.items()}
 
 
 def _names(record: RunRecord) -> tuple[str, str]:

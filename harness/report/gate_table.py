@@ -10,7 +10,7 @@ from typing import Any
 from ..stats.verdict import POWER
 from .cells import metric_title
 from .compare_table import p_text, signed
-from .gate import Gate, Judged
+from .gate import NEITHER, Gate, Judged
 from .render import MISSING, Table
 from .tables import number
 
@@ -81,6 +81,7 @@ def datum(one: Judged) -> dict[str, Any]:
         "task": one.task, "model": one.model, "metric": one.metric, "verdict": one.verdict, "reason": one.reason,
         "base": one.scores[0], "new": one.scores[1], "change": made.value if made else None,
         "low": made.low if made else None, "high": made.high if made else None, "se": made.se if made else None,
+        "rows": one.rows or None, "seeds_base": one.seeds[0] or None, "seeds_new": one.seeds[1] or None,
         "exact": one.exact, "p_drop": made.p if made and not one.exact else None, "p_holm": one.p_holm,
         "power": one.power, "inside_margin": one.inside, "method": made.method if made else "",
         "note": "; ".join(one.notes),
@@ -98,7 +99,8 @@ def _row(one: Judged, with_metric: bool, with_p: bool, with_power: bool) -> tupl
         _interval(one),
         *([p_text(p), p_text(one.p_holm)] if with_p else []),
         *([_share(one.power)] if with_power else []),
-        f"{one.verdict}: {one.reason}" if one.reason else one.verdict,
+        # The note below says what the usual `undecided` means.
+        f"{one.verdict}: {one.reason}" if one.reason and not one.reason.endswith(NEITHER) else one.verdict,
     )
 
 
@@ -119,19 +121,23 @@ def _notes(gate: Gate, names: tuple[str, str]) -> Iterator[str]:
     if names != SIDES:
         yield f"BASE: {names[0]}; NEW: {names[1]}"
     yield (
-        f"change: NEW minus BASE on the same test rows; fail: a drop of more than {rules.margin:g} is shown, or a "
-        "score, its data or its protocol is lost or changed"
+        f"change: NEW minus BASE on the same test rows; fail: a drop of more than {rules.margin:g}, or a lost score, "
+        "changed data or a changed protocol"
     )
-    yield (
-        "exact: no seed decides what the model says (or both sides say the same), so the change on these rows is a "
-        "fact, free of noise; it says nothing of other rows"
-    )
-    if any(one.change and not one.exact for one in gate.cells):
+    if any(one.exact for one in gate.cells):
         yield (
-            f"trained models: one-sided test of the drop against the margin, with the noise of the rows (paired) and "
-            f"of the seeds of both sides; Holm over {tests} test{'' if tests == 1 else 's'}: a false alarm anywhere in "
-            f"at most {100 * rules.alpha:g}% of gates; pass: a drop of more than the margin is ruled out at "
-            f"{100 * rules.alpha:g}%"
+            "exact: no seed decides what the model says, or both sides say the same: the change on these rows is a "
+            "fact without noise, and says nothing of other rows"
+        )
+    trained = [one for one in gate.cells if one.change and not one.exact]
+    if trained:
+        sides = [sorted({one.seeds[side] for one in trained}) for side in (0, 1)]
+        seeds = " and ".join("–".join(map(str, dict.fromkeys((side[0], side[-1])))) for side in sides)
+        level = f"{100 * rules.alpha:g}%"
+        yield (
+            "trained models: one-sided test of the drop against the margin, with the noise of paired rows and of both "
+            f"sides' seeds ({seeds}); Holm over {tests} test{'' if tests == 1 else 's'}: a false alarm in at most "
+            f"{level} of gates; pass: such a drop is ruled out at {level}; undecided: neither"
         )
     if rules.strict:
         yield from _strict(gate)

@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from .render import Table
 
 HEAD = "% needs \\usepackage{booktabs} in the preamble\n"
+SHRINKS = "% wide: \\usepackage{graphicx} shrinks it to the width of the text\n\\providecommand{\\resizebox}[3]{#3}\n"
+WIDE = 80
+"""Characters from which a table is shrunk to the width of the text."""
 
 _ASCII = {c: "\\" + c for c in "&%$#_{}"} | {
     "\\": r"\textbackslash{}",
@@ -34,24 +37,26 @@ _ACCENTS = {
 
 def tex_table(table: Table) -> str:
     """The table in a `table` environment, its notes below it."""
-    lines = [_line(table.head), r"\midrule"]
+    lines = [_head(table.head), r"\midrule"]
     for number, row in enumerate(table.rows):
         lines.append(_line(row, {column for line, column in table.bold if line == number}))
     caption = [rf"\caption{{{escaped(table.title)}}}"] if table.title else []
+    wide = _characters(table) > WIDE
     body = [
         r"\begin{table}",
         r"\centering\footnotesize\setlength{\tabcolsep}{4pt}",
         *caption,
+        *([r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"] if wide else []),
         rf"\begin{{tabular}}{{{'l' * len(table.head)}}}",
         r"\toprule",
         *lines,
         r"\bottomrule",
-        r"\end{tabular}",
+        r"\end{tabular}" + ("}" if wide else ""),
     ]
     if table.notes:
         notes = [rf"{escaped(note)}\par" for note in table.notes]
         body += [r"\par\smallskip", r"\begin{minipage}{\linewidth}\scriptsize\raggedright", *notes, r"\end{minipage}"]
-    return HEAD + "\n".join([*body, r"\end{table}"]) + "\n"
+    return HEAD + (SHRINKS if wide else "") + "\n".join([*body, r"\end{table}"]) + "\n"
 
 
 def escaped(text: str) -> str:
@@ -62,6 +67,24 @@ def escaped(text: str) -> str:
     """
     words = unicodedata.normalize("NFC", text).replace("--", "-\0-").replace("-\0--", "-\0-\0-")
     return "".join(_character(c) for c in words)
+
+
+def _characters(table: Table) -> int:
+    """Characters of a line of the table, about."""
+    columns = zip(*(table.rows or (table.head,)), strict=True)
+    return sum(max(map(len, column)) + 2 for column in columns)
+
+
+def _head(cells: Sequence[str]) -> str:
+    """The head; what stands in brackets goes below its name."""
+    parts = []
+    for cell in cells:
+        name, bracket, rest = cell.partition(" [")
+        below = rf" \\ {{}}{escaped('[' + rest)}" if bracket else ""
+        parts.append(
+            rf"\begin{{tabular}}[t]{{@{{}}l@{{}}}}{escaped(name)}{below}\end{{tabular}}" if below else escaped(cell)
+        )
+    return " & ".join(parts) + r" \\"
 
 
 def _line(cells: Sequence[str], bold: set[int] | frozenset[int] = frozenset()) -> str:

@@ -114,12 +114,18 @@ def fetched_table(done: Sequence[Fetched]) -> Table:
         "file": lambda got: got.file,
         "from": lambda got: got.origin,
         "identity": lambda got: got.identity,
-        "state": lambda got: "missing" if got.problem else "downloaded" if got.new else "here",
+        "state": _fetched_state,
         "problem": lambda got: got.problem,
     }
     missing = sum(bool(got.problem) for got in done)
     table = _table(done, columns, shown=tuple(columns) if missing else tuple(columns)[:-1])
     return replace(table, notes=(f"{len(done):,} files, {len(done) - missing:,} here and checked",))
+
+
+def _fetched_state(got: Fetched) -> str:
+    if got.problem:
+        return "not usable" if got.origin else "missing"
+    return "downloaded" if got.new else "here"
 
 
 def target_text(task: Task) -> str:

@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from statistics import median
 
-from ..errors import RecordError
+from ..errors import DataError, RecordError
 from ..stats.joint import Joint, joint
 from ..stats.ranking import standings
 from ..stats.suite import suite_mean
 from ..stats.verdict import POWER, Rules, detectable
-from ..types import Predictions, RunRecord, Target
+from ..types import Predictions, RunRecord
 from .cells import Cell
-from .compare import dependence_of
+from .compare import dependence_of, target_of
+from .evidence import group_notes
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,11 @@ class Marks:
     """Tasks with several scores that cannot be taken together."""
     memory: dict[tuple[str, ...], tuple[frozenset[str], float | None]] = field(default_factory=dict, compare=False)
     """What was found of some tasks, because a table asks for each cell."""
+
+    @property
+    def compares(self) -> bool:
+        """Some task has several scores: of a single column nothing can be said."""
+        return bool(self.left) or any(len(one.models) > 1 for one in self.joints.values())
 
     def best(self, tasks: Sequence[str]) -> frozenset[str]:
         """The columns that no other is shown to beat, on one task or in the mean over several.
@@ -68,11 +74,16 @@ class Marks:
     def notes(self) -> list[str]:
         """What the marks mean."""
         percent = f"{100 * POWER:g}%"
-        lost = f"; none for {len(self.left)} tasks, whose predictions are not here or of other rows"
+        more = f" and {len(self.left) - 3} more" if len(self.left) > 3 else ""
+        lost = f"; none for {', '.join(self.left[:3])}{more}, whose predictions are not here or of other rows"
+        groups = group_notes({task: made.effective for task, made in self.joints.items() if made.groups is not None})
+        if not self.compares:
+            return list(groups)
         return [
             f"bold or *: not beaten by any other column of the row (all pairs together, error {self.rules.alpha:g}); "
-            f"could show: a true difference that these test rows show in {percent} of cases (median over pairs)"
-            + (lost if self.left else "")
+            f"could show: a true difference that these test rows show in {percent} of cases, tested alone (median over "
+            "pairs)" + (lost if self.left else ""),
+            *groups,
         ]
 
 
@@ -97,10 +108,14 @@ def _joined(pairs: Sequence[tuple[RunRecord, Cell]]) -> Joint | None:
     if len(streams) != 1 or len(versions) != 1:
         return None
     predictions = _predictions(pairs)
-    target = Target(first.task["target"]["kind"], tuple(first.task["target"]["classes"]))
+    target = target_of(first)
     if predictions is None:
         return None
-    return joint(predictions, [shown.metric], target, dependence_of(first), streams.pop())[shown.metric]
+    try:
+        return joint(predictions, [shown.metric], target, dependence_of(first), streams.pop())[shown.metric]
+    except DataError:
+        # Predictions of other rows or labels: `check --results` says whose; the scores are shown without marks.
+        return None
 
 
 def _predictions(pairs: Sequence[tuple[RunRecord, Cell]]) -> dict[str, Predictions] | None:

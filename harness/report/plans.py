@@ -27,7 +27,9 @@ def plan_table(plan: Sequence[Planned]) -> Table:
 
 def _plan_row(one: Planned) -> tuple[str, ...]:
     cell = one.cell
-    how = f"{cell.protocol}.{cell.recipe}@{cell.config7}" if one.state != "not_applicable" else MISSING
+    how = (
+        f"{cell.protocol}.{cell.recipe}@{cell.config7}" if cell.protocol and one.state != "not_applicable" else MISSING
+    )
     seeds = ",".join(map(str, one.missing)) or MISSING
     return (cell.task.name, f"{cell.model.info.name}@{cell.id7}", how, seeds, one.state.replace("_", " "), one.reason)
 

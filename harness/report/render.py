@@ -64,7 +64,7 @@ def render(table: Table, form: str, width: int = 100) -> str:
     """
     if check_format(form) in ("csv", "json"):
         return {"csv": _csv, "json": _json}[form](table)
-    parts = (table, *table.below)
+    parts = tuple(map(_printable, (table, *table.below)))
     if form == "console":
         return "\n".join(_console(part, width) for part in parts)
     if form == "tex":
@@ -157,10 +157,35 @@ def _starred(table: Table, before: str, after: str) -> list[list[str]]:
 
 
 def _markdown(table: Table) -> str:
-    rows = [[word.replace("|", "\\|") for word in row] for row in _starred(table, "**", "**")]
-    title = f"**{table.title}**\n\n" if table.title else ""
-    notes = "".join(f"\n{note}\n" for note in table.notes)
-    return f"{title}{_tabulated(table.head, rows, 'pipe')}\n{notes}"
+    rows = [[_inert(word) for word in row] for row in _starred(table, "**", "**")]
+    title = f"**{_inert(table.title)}**\n\n" if table.title else ""
+    notes = "".join(f"\n{_inert(note)}\n" for note in table.notes)
+    return f"{title}{_tabulated([_inert(word) for word in table.head], rows, 'pipe')}\n{notes}"
+
+
+def _inert(text: str) -> str:
+    """Text that can neither end a cell nor begin a tag, whatever a record's names hold.
+
+    >>> _inert("a|b <img> <0.001")
+    'a\\\\|b &lt;img> <0.001'
+    """
+    return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text.replace("|", "\\|"))
+
+
+def _printable(table: Table) -> Table:
+    """The table without line ends and control characters, which a foreign record could send to a terminal."""
+
+    def line(text: str) -> str:
+        return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+
+    rows = tuple(tuple(map(line, row)) for row in table.rows)
+    return replace(
+        table,
+        title=line(table.title),
+        head=tuple(map(line, table.head)),
+        rows=rows,
+        notes=tuple(map(line, table.notes)),
+    )
 
 
 def _tabulated(head: Sequence[str], rows: Sequence[Sequence[str]], form: str) -> str:

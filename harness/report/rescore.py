@@ -16,13 +16,18 @@ from ..metrics import METRICS, find_metric
 from ..run.record_json import plain
 from ..run.store import Pair, StoredRecord, update
 from ..stats.intervals import score_predictions
-from ..types import Dependence, Predictions, RunRecord, Score, Target
+from ..types import Predictions, RunRecord, Score, Target
 from .cells import cell, cells, column_names, metric_title
+from .compare import dependence_of, target_of
+from .recall import METRIC as RECALL
+from .recall import recall
 from .render import MISSING, Table
 from .tables import value_text
 
 CLASS = "class"
 """Groups rows by their true class, as if it were a column."""
+LABEL = "label"
+"""Scores every label of a multilabel task by itself, on all rows."""
 MOST = 200
 """Groups of one task beyond which a column is no grouping."""
 SCORED = ("ok", "partial")
@@ -46,6 +51,8 @@ def rescore(records: Sequence[RunRecord], metrics: Sequence[str] = (), by: str =
     unknown metric or column, RecordError where predictions are not here.
     """
     _refuse_unknown(metrics)
+    if by == CLASS and set(metrics) - {RECALL}:
+        raise RequestError("--by class gives the recall of each class: leave --metric out.")
     usable = [record for record in records if record.status in SCORED and record.outputs is not None]
     if not usable:
         raise RequestError(f"none of {len(records)} records has predictions to score.")
@@ -67,7 +74,8 @@ def rescored_table(found: Sequence[Rescored], by: str = "") -> Table:
         scores = [at.get((*place, column)) for column in names]
         group = (place[2], f"{rows_of[place]:,}") if by else ()
         texts = [value_text(one.score) if one else MISSING for one in scores]
-        rows.append((place[0], metric_title(place[1]), *group, *texts))
+        title = "recall" if by == CLASS and place[2] != "all" else metric_title(place[1])
+        rows.append((place[0], title, *group, *texts))
     return Table("", head, tuple(rows), _notes(found), tuple(_datum(one, by) for one in found))
 
 
@@ -93,7 +101,7 @@ def _refuse_useless(metrics: Sequence[str], records: Sequence[RunRecord]) -> Non
         problems = []
         for record in records:
             try:
-                find_metric(name, _target(record))
+                find_metric(name, target_of(record))
             except RequestError as problem:
                 problems.append(problem)
         if len(problems) == len(records):
@@ -103,12 +111,18 @@ def _refuse_useless(metrics: Sequence[str], records: Sequence[RunRecord]) -> Non
 def _of_record(record: RunRecord, metrics: Sequence[str], by: str) -> Iterator[Rescored]:
     assert record.outputs is not None, "records without predictions were left out"
     predictions = record.outputs()
-    names = tuple(metrics) or (str(record.task["metric"]),)
+    names = tuple(metrics) or ((RECALL,) if by == CLASS else (str(record.task["metric"]),))
+    labels = target_of(record).classes if by == LABEL and target_of(record).kind == "multilabel" else ()
+    column = _column(record, predictions, by) if by and not labels else np.empty(0, str)
     yield from _scored(record, names, predictions)
-    if by:
-        column = _column(record, predictions, by)
-        for value in np.unique(column):
-            yield from _scored(record, names, rows_of(predictions, column == value), str(value))
+    for number, label in enumerate(labels):
+        yield from _scored(record, names, _of_label(predictions, number), label, Target("multilabel", (label,)))
+    for value in np.unique(column):
+        part = rows_of(predictions, column == value)
+        if by == CLASS and by not in predictions.columns:
+            yield _recalled(record, part, str(value))
+        else:
+            yield from _scored(record, names, part, str(value))
 
 
 def rows_of(predictions: Predictions, keep: NDArray[np.bool_]) -> Predictions:
@@ -122,9 +136,17 @@ def rows_of(predictions: Predictions, keep: NDArray[np.bool_]) -> Predictions:
     )
 
 
-def _scored(record: RunRecord, names: Sequence[str], part: Predictions, group: str = "") -> Iterator[Rescored]:
+def _of_label(predictions: Predictions, number: int) -> Predictions:
+    """All rows with one of their labels."""
+    one = slice(number, number + 1)
+    return replace(predictions, truth=predictions.truth[:, one], outputs=predictions.outputs[:, :, one])
+
+
+def _scored(
+    record: RunRecord, names: Sequence[str], part: Predictions, group: str = "", target: Target | None = None
+) -> Iterator[Rescored]:
     """One metric at a time: one that does not serve this target leaves the others alone."""
-    target, dependence = _target(record), _dependence(record)
+    target, dependence = target or target_of(record), dependence_of(record)
     stream = str(record.key["data"]["test"])
     for name in names:
         try:
@@ -134,19 +156,15 @@ def _scored(record: RunRecord, names: Sequence[str], part: Predictions, group: s
         yield Rescored(record, name, score, len(part.truth), group)
 
 
-def _target(record: RunRecord) -> Target:
-    return Target(record.task["target"]["kind"], tuple(record.task["target"]["classes"]))
-
-
-def _dependence(record: RunRecord) -> Dependence:
-    facts: dict[str, Any] = dict(record.task["dependence"])
-    return Dependence(**facts | {"shares_test_rows_with": tuple(facts["shares_test_rows_with"])})
+def _recalled(record: RunRecord, part: Predictions, group: str) -> Rescored:
+    score = recall(part, target_of(record), dependence_of(record), str(record.key["data"]["test"]))
+    return Rescored(record, RECALL, score, len(part.truth), group)
 
 
 def _column(record: RunRecord, predictions: Predictions, by: str) -> NDArray[Any]:
     """The groups of the rows as text."""
-    task, target = str(record.task["name"]), _target(record)
-    known = [*predictions.columns, *([CLASS] if target.kind == "class" else [])]
+    task, target = str(record.task["name"]), target_of(record)
+    known = [*predictions.columns, *({"class": [CLASS], "multilabel": [LABEL]}.get(target.kind, []))]
     if by == CLASS and by in known:
         return np.array(target.classes)[predictions.truth]
     if by not in predictions.columns:

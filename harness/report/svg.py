@@ -6,6 +6,7 @@ Every colour is a CSS variable with a fallback, so that one drawing serves a lig
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -30,6 +31,7 @@ LEAST = 1e-9
 _ENTITIES = {ord(c): e for c, e in zip("&<>\"'", ("&amp;", "&lt;", "&gt;", "&quot;", "&#39;"), strict=True)}
 # XML forbids control characters even when they are written as entities.
 _ENTITIES |= dict.fromkeys([*range(32), 0x7F, *range(0xD800, 0xE000), 0xFFFE, 0xFFFF], " ")
+_SPECIAL = re.compile(f"[{re.escape(''.join(map(chr, _ENTITIES)))}]")
 
 
 def escaped(text: str) -> str:
@@ -38,7 +40,7 @@ def escaped(text: str) -> str:
     >>> escaped("<b> & 'c'")
     '&lt;b&gt; &amp; &#39;c&#39;'
     """
-    return text.translate(_ENTITIES)
+    return text.translate(_ENTITIES) if _SPECIAL.search(text) else text
 
 
 def element(tag: str, inside: str = "", **attributes: str | float) -> str:

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..types import RunRecord, Score
 from .audit_marks import LEAK_NOTES, TRIVIAL_NOTE, leak_marks, trivial_marks
-from .cells import Cell, cells, column_names
+from .cells import Cell, cells, column_names, rarest_class
+from .evidence import rare_notes
 from .means import mean_score
+from .pretraining import model_notes, verdict_of
 from .render import MISSING, Table
 
 if TYPE_CHECKING:
@@ -40,17 +42,19 @@ def score_table(
     `tasks` are the rows (those of the records where empty) and the denominator of the coverage; `metric` takes the
     place of the tasks' own; `marks` are `marks_of` these records.
     """
-    grid = _Grid.of(cells(records, metric), tasks, marks)
+    grid = _Grid.of(cells(records, metric), tasks, marks if marks and marks.compares else None)
     lines = [line for task in grid.tasks for line in _task_lines(grid, task)]
     if len(grid.tasks) > 1:
         lines += [*_mean_lines(grid), _coverage_line(grid)]
     one = len(grid.titles) == 1
     first = (f"{next(iter(grid.titles))} {INTERVAL}",) if one else ("task", f"metric {INTERVAL}")
-    head = (*first, *grid.names.values(), *(["could show"] if marks else []))
+    head = (*first, *grid.names.values(), *(["could show"] if grid.marks else []))
     rows = tuple((line.name, *([] if one else [line.metric]), *line.values) for line in lines)
     places = {column: len(first) + i for i, column in enumerate(grid.names)}
     bold = frozenset((i, places[column]) for i, line in enumerate(lines) for column in line.best)
-    notes = (*(marks.notes() if marks else ()), *grid.notes.texts_below())
+    rare = rare_notes((c.task, c.metric, rarest_class(c.record)) for c in grid.cells if c.record and c.counts)
+    models = model_notes(c.record for c in grid.cells if c.record)
+    notes = (*(marks.notes() if marks else ()), *rare, *grid.notes.texts_below(), *models)
     return Table("", head, rows, notes, tuple(_datum(cell, marks) for cell in grid.cells), bold)
 
 
@@ -248,5 +252,16 @@ def _datum(cell: Cell, marks: Marks | None) -> dict[str, Any]:
         "value_without": without.value if without else None,
         "low_without": without.low if without else None,
         "high_without": without.high if without else None,
-        "status": cell.status, "reason": cell.reason, **told,
+        "status": cell.status, "reason": cell.reason, **told, **_seen(cell.record),
     }  # fmt: skip
+
+
+def _seen(record: RunRecord | None) -> dict[str, Any]:
+    """What the model is, how much of the rows it read, and whether it saw the task's genome before."""
+    model, checks = (record.model, record.checks) if record else ({}, {})
+    return {
+        "parameters": model.get("parameters"),
+        "bases_seen": checks.get("bases_seen"),
+        "pretraining": "; ".join(map(str, model.get("pretraining") or ())),
+        "genome_in_pretraining": verdict_of(record) if record else "",
+    }

@@ -11,8 +11,8 @@ import numpy as np
 from ..run.cost import total_cost
 from ..run.record_json import plain
 from ..stats.intervals import score_predictions
-from ..types import Predictions, RunRecord, Score, Target
-from .compare import dependence_of
+from ..types import Predictions, RunRecord, Score
+from .compare import dependence_of, target_of
 from .rescore import rows_of
 
 Scored = tuple[RunRecord, Predictions]
@@ -72,7 +72,7 @@ def united(a: Scored, b: Scored) -> Scored:
 
 
 def _scores(record: RunRecord, said: Predictions, metrics: tuple[str, ...]) -> dict[str, Score]:
-    target = Target(record.task["target"]["kind"], tuple(record.task["target"]["classes"]))
+    target = target_of(record)
     stream = str(record.key["data"]["test"])
     return score_predictions(said, target, metrics, dependence_of(record), stream)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import math
 import zipfile
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, cast
 
 import numpy as np
@@ -38,8 +40,8 @@ def to_bytes(predictions: Predictions) -> bytes:
 def from_bytes(data: bytes, where: str) -> Predictions:
     """Predictions from the bytes of a file; `where` names it in the error."""
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            arrays = {name.removesuffix(".npy"): _from_npy(archive.read(name)) for name in archive.namelist()}
         return _predictions(arrays)
     except (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile) as problem:
         raise RecordError(
@@ -76,6 +78,25 @@ def _npy(array: Array) -> bytes:
     out = io.BytesIO()
     np.lib.format.write_array(out, np.ascontiguousarray(array).reshape(array.shape), (1, 0), allow_pickle=False)
     return out.getvalue()
+
+
+def _from_npy(data: bytes) -> Array:
+    """The array in the bytes of an .npy file. Raises ValueError where it is none, is cut short, or holds objects."""
+    if np.lib.format.read_magic(io.BytesIO(data)) != (1, 0):
+        raise ValueError("an array of another format than .npy 1.0")
+    start = 10 + int.from_bytes(data[8:10], "little")
+    shape, columns_first, dtype = _npy_header(data[8:start])
+    if dtype.hasobject or dtype.itemsize * math.prod(shape) != len(data) - start:
+        raise ValueError("an array that is cut short or holds objects")
+    flat = np.frombuffer(data, dtype, offset=start) if dtype.itemsize else np.zeros(math.prod(shape), dtype)
+    return flat.reshape(shape, order="F" if columns_first else "C").copy()
+
+
+@lru_cache(1024)
+def _npy_header(data: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, order and type: the models of a task have equal ones, and reading one costs more than a small array."""
+    found: tuple[tuple[int, ...], bool, np.dtype[Any]] = np.lib.format.read_array_header_1_0(io.BytesIO(data))
+    return found
 
 
 def _narrow(array: Array) -> Array:

@@ -26,7 +26,7 @@ from .record_json import NewerRecordError, canonical, plain
 HARNESS = 1
 """Raised when the way from outputs to scores may change any number; part of every cell's key."""
 
-State = Literal["done", "to run", "to extend", "stale", "not_applicable"]
+State = Literal["done", "to run", "to extend", "stale", "newer", "unavailable", "not_applicable"]
 
 
 @dataclass(frozen=True)
@@ -86,13 +86,15 @@ def make_plan(request: Request, root: Path | None, data: DataOptions) -> tuple[P
     """What is left to do for every model on every task, tasks first; `root` is the results folder or None.
 
     Reads data only where a record exists and the task file does not tell the fingerprints. Raises RequestError
-    for a protocol, recipe or option that does not exist, RecordError for a record of a newer dnabench.
+    for a protocol, recipe or option that does not exist. A record of a newer dnabench is left alone.
     """
     cells = [(_cell(request, model, task)) for task in request.tasks for model in request.models]
     _refuse_unused(request, [cell for cell, _ in cells])
     planned = []
     for cell, obstacle in cells:
-        if obstacle:
+        if reason := getattr(cell.model, "absent", ""):
+            planned.append(Planned(cell, "unavailable", reason))
+        elif obstacle:
             planned.append(Planned(cell, "not_applicable", obstacle))
         else:
             planned.append(_planned(cell, root, data, request.fresh))
@@ -167,8 +169,8 @@ def _planned(cell: Cell, root: Path | None, data: DataOptions, fresh: bool) -> P
         return Planned(cell, "to run", "no record yet", cell.seeds, path)
     try:
         record = store.read_record(path)
-    except NewerRecordError:
-        raise
+    except NewerRecordError as problem:
+        return Planned(cell, "newer", f"{problem}; left as it is", (), path)
     except RecordError as problem:
         return Planned(cell, "to run", f"the record there is of no use ({problem})", cell.seeds, path)
     if fresh or cell.model.info.adapter == MEMORY:
@@ -249,7 +251,8 @@ def _in_path(name: str) -> str:
 def _refuse_unused(request: Request, cells: Sequence[Cell]) -> None:
     known = sorted({key for cell in cells for key in cell.config})
     for key in request.overrides:
-        if option_of(key) not in known:
+        # The device is an option of models too: where their networks are read.
+        if option_of(key) not in known and not any(key in getattr(m, "options", {}) for m in request.models):
             raise RequestError(f"no protocol of this run has an option {key!r}.{nearest(key, known)}")
 
 

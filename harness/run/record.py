@@ -15,6 +15,7 @@ import numpy as np
 
 from ..data.load import DataOptions
 from ..errors import DnabenchError
+from ..metrics import METRICS
 from ..protocols import PROTOCOLS
 from ..stats.intervals import score_predictions
 from ..types import Predictions, RunRecord, Score, Status
@@ -44,12 +45,14 @@ def with_replicate(present: Pair | None, cell: Cell, met: Met, new: Replicate, h
     kept = present if present and present[1] is not None and present[0].key == key else None
     start = perf_counter()
     predictions = _joined(kept[1] if kept else None, met, new)
-    scores = _scores(met, predictions)
+    added = _added_metrics(kept[0] if kept else None, met)
+    scores = _scores(met, predictions, added)
+    task = cell_task_facts(cell) | task_facts(met)
     record = RunRecord(
         status="ok" if cell.limit is None else "partial",
         key=key,
         model=model_facts(cell),
-        task=cell_task_facts(cell) | task_facts(met),
+        task=task | {"metrics": [*task["metrics"], *added]},
         protocol=protocol_facts(cell),
         scores=scores,
         replicates=_accounts(kept[0] if kept else None, new),
@@ -123,6 +126,8 @@ def cell_task_facts(cell: Cell) -> dict[str, Any]:
         "metrics": list(task.all_metrics),
         "dependence": plain(task.dependence),
         "split_rule": plain(task.split_rule),
+        "species": task.species,
+        "assembly": task.assembly,
     }
 
 
@@ -145,9 +150,15 @@ def _joined(kept: Predictions | None, met: Met, new: Replicate) -> Predictions:
     )
 
 
-def _scores(met: Met, predictions: Predictions) -> dict[str, Score]:
+def _added_metrics(kept: RunRecord | None, met: Met) -> tuple[str, ...]:
+    """Metrics that `rescore --write` added to what is stored: a further seed keeps them."""
+    there = kept.scores if kept else {}
+    return tuple(name for name in there if name in METRICS and name not in met.task.all_metrics)
+
+
+def _scores(met: Met, predictions: Predictions, added: tuple[str, ...] = ()) -> dict[str, Score]:
     task = met.task
-    return score_predictions(predictions, task.target, task.all_metrics, task.dependence, met.stream)
+    return score_predictions(predictions, task.target, (*task.all_metrics, *added), task.dependence, met.stream)
 
 
 def _accounts(kept: RunRecord | None, new: Replicate) -> tuple[Mapping[str, Any], ...]:
@@ -178,7 +189,8 @@ def _checks(met: Met, predictions: Predictions, record: RunRecord) -> dict[str, 
         "rows": audit,
     }
     if 0 < leaked < len(met.in_train):
-        without = _scores(met, _rows(predictions, met.in_train == 0))
+        names = tuple(name for name in record.scores if name not in met.task.all_metrics)
+        without = _scores(met, _rows(predictions, met.in_train == 0), names)
         checks["scores_without_duplicates"] = plain(without)
     return checks
 

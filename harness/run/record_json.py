@@ -18,6 +18,7 @@ UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 VOLATILE = ("cost", "provenance")
 """What may differ between two runs of one thing; everything else may not."""
 
+_PLAIN = (str, int, bool)
 _TUPLES = ("replicates",)
 _MAPPINGS = ("key", "model", "task", "protocol", "scores", "checks", "cost", "provenance")
 _WRITTEN = tuple(f.name for f in fields(RunRecord) if f.name != "outputs")
@@ -70,17 +71,17 @@ def plain(value: Any) -> Any:
     >>> plain({"a": (1, Score("mcc", None))})["a"][0]
     1
     """
+    if value is None or type(value) in _PLAIN:
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
     if is_dataclass(value) and not isinstance(value, type):
         return plain(asdict(value))
     if isinstance(value, Mapping):
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [plain(v) for v in (sorted(value) if isinstance(value, (set, frozenset)) else value)]
-    if hasattr(value, "tolist"):
-        return plain(value.tolist())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
+    return plain(value.tolist()) if hasattr(value, "tolist") else str(value)
 
 
 def steady(record: RunRecord) -> dict[str, Any]:

@@ -54,6 +54,8 @@ def _run_task(plan: Sequence[Planned], options: RunOptions, host: Host) -> Itera
             yield Outcome(one, one.record, one.path)
         elif one.state == "not_applicable":
             yield Outcome(one, settled(failure(one.cell, "not_applicable", one.reason, {})))
+        elif one.state in ("newer", "unavailable"):
+            yield Outcome(one, settled(failure(one.cell, "unavailable", one.reason, {})), one.path)
         else:
             met = met if met is not None else _meet(one.cell, options)
             yield _run_cell(one, met, host)

@@ -86,7 +86,7 @@ def read_predictions(path: Path) -> Predictions:
 
 def has_predictions(path: Path, record: RunRecord) -> bool:
     """True where the right predictions of a record are here; large ones are known by their name."""
-    large = _large(path, record.predictions)
+    large = large_place(path, record.predictions)
     if large.exists():
         return True
     data = _bytes(path.with_suffix(".npz"))
@@ -158,7 +158,7 @@ def _finish(path: Path) -> None:
 
 def _publish(path: Path, staged: Path) -> None:
     """Give staged predictions their place: beside the record, or among the large ones under their hash."""
-    beside, large = path.with_suffix(".npz"), _large(path, staged.name.split(".")[-2])
+    beside, large = path.with_suffix(".npz"), large_place(path, staged.name.split(".")[-2])
     if staged.stat().st_size <= LARGE:
         os.replace(staged, beside)
         return
@@ -168,12 +168,14 @@ def _publish(path: Path, staged: Path) -> None:
 
 
 def _places(path: Path, digest: str) -> tuple[Path, ...]:
-    return path.with_suffix(".npz"), _large(path, digest), _staged(path, digest)
+    return path.with_suffix(".npz"), large_place(path, digest), _staged(path, digest)
 
 
-def _large(path: Path, digest: str) -> Path:
-    """`<results>/large/…` for a record at `<results>/runs/<suite>/<model>/<protocol>/<task>.json`."""
-    return path.absolute().parents[4] / "large" / f"{digest or 'none'}.npz"
+def large_place(path: Path, digest: str) -> Path:
+    """`<results>/large/…` for a record at `<results>/runs/<suite>/<model>/<protocol>/<task>.json`; beside one that
+    lies less deep."""
+    above = path.absolute().parents
+    return (above[4] if len(above) > 4 else above[0]) / "large" / f"{digest or 'none'}.npz"
 
 
 def _staged(path: Path, digest: str) -> Path:

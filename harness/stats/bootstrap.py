@@ -8,6 +8,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from types import ModuleType
 from typing import Any, Literal
 
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dnabench.harness.errors import RequestError, needs_extra
-from dnabench.harness.metrics import METRICS
+from dnabench.harness.metrics import METRICS, both_classes, over_problems
 from dnabench.harness.stats.panel import Panel, confusion, moments, pr_steps, ranks, roc_steps
 from dnabench.harness.stats.weights import LANES, Draws
 
@@ -23,11 +24,15 @@ Array = NDArray[Any]
 Backend = Literal["auto", "numpy", "numba"]
 Kernel = Callable[[Array], Mapping[str, Array]]
 """Weights of one block → (models, 64) of one or several metrics."""
+Reduction = Callable[[str, Array], Array]
+"""Metric and its values (problems, models, 64) → (models, 64)."""
 Job = tuple[Panel, Sequence[str]]
 """Models of one test set, and the metrics wanted of them."""
 
 COMPILED_FROM_SECONDS = 6.0
 """Work that keeps numpy busy for longer goes to numba, whose first call compiles for about 5 seconds."""
+MOST_PLACES = 1 << 25
+"""Rows × labels × models that are laid out at once: about 12 bytes each."""
 
 
 def bootstrap(
@@ -41,41 +46,35 @@ def bootstrap(
 
 
 def sweep(jobs: Sequence[Job], draws: Draws, resamples: int, backend: Backend = "auto") -> list[dict[str, Array]]:
-    """`bootstrap` of several panels of the same rows in one pass: each block of weights is drawn once for all."""
+    """`bootstrap` of several panels of the same rows in one pass: each block of weights is drawn once for all.
+
+    Panels of many labels are read in pieces that fit memory, one pass for each.
+    """
     route = kernels(backend, sum(numpy_seconds(*job, draws, resamples) for job in jobs))
-    work = [prepared(panel, metrics, route) for panel, metrics in jobs]
     count = -(-resamples // LANES)
-    values = [{metric: np.empty((len(panel), count * LANES)) for metric in metrics} for panel, metrics in jobs]
-
-    def fill(number: int) -> None:
-        weights = route.block(draws, number)
-        for into, statistics in zip(values, work, strict=True):
-            for statistic in statistics:
-                for metric, lanes in statistic(weights).items():
-                    into[metric][:, number * LANES : (number + 1) * LANES] = lanes
-
-    if route.THREADS == 1 or not any(work):
-        for number in range(count if any(work) else 0):
-            fill(number)
-    else:
-        with ThreadPoolExecutor(route.THREADS) as pool:
-            deque(pool.map(fill, range(count)), maxlen=0)
-    return values
+    pieces = [pieces_of(panel) for panel, _ in jobs]
+    if all(len(several) == 1 for several in pieces):
+        return _one_pass(jobs, draws, count, route, over_problems)
+    return [_by_pieces(several, job[1], draws, count, route) for several, job in zip(pieces, jobs, strict=True)]
 
 
-def prepared(panel: Panel, metrics: Sequence[str], route: ModuleType) -> list[Kernel]:
-    """One kernel for each kind of sorted structure that the metrics need."""
+def prepared(
+    panel: Panel, metrics: Sequence[str], route: ModuleType, reduced: Reduction = over_problems
+) -> list[Kernel]:
+    """One kernel for each kind of sorted structure that the metrics need, its problems made into one score."""
     found: list[Kernel] = []
     labels = [m for m in metrics if METRICS[m].kind == "label"]
     if labels:
         sets = confusion(panel)
-        found.append(lambda w: route.label_values(sets, w, labels, panel.target))
-    if "auroc" in metrics:
+        every = partial(route.label_values, sets, metrics=labels, target=panel.target)
+        found.append(lambda w: {m: reduced(m, v) for m, v in every(weights=w).items()})
+    curves = [m for m in metrics if m in ("auroc", "auroc_median")]
+    if curves:
         roc = roc_steps(panel)
-        found.append(lambda w: {"auroc": route.auroc(roc, w)})
+        found.append(lambda w: _each(curves, route.auroc(roc, w), reduced))
     if "auprc" in metrics:
         pr = pr_steps(panel)
-        found.append(lambda w: {"auprc": route.auprc(pr, w)})
+        found.append(lambda w: _each(["auprc"], route.auprc(pr, w), reduced))
     if "spearman" in metrics:
         sorted_rows = ranks(panel)
         found.append(lambda w: {"spearman": route.spearman(sorted_rows, w)})
@@ -84,6 +83,77 @@ def prepared(panel: Panel, metrics: Sequence[str], route: ModuleType) -> list[Ke
         columns = moments(panel)
         found.append(lambda w: {m: v for m, v in route.value_metrics(columns, w).items() if m in values})
     return found
+
+
+def pieces_of(panel: Panel) -> list[Panel]:
+    """The panel itself, or where rows × labels × models are many, its labels in pieces of at most `MOST_PLACES`."""
+    if panel.target.kind != "multilabel":
+        return [panel]
+    kept = np.flatnonzero(both_classes(panel.truth))
+    pieces = -(-len(panel.truth) * len(panel) * len(kept) // MOST_PLACES)
+    if pieces < 2:
+        return [panel]
+    return [panel.of_labels(labels) for labels in np.array_split(kept, min(pieces, len(kept)))]
+
+
+def _one_pass(
+    jobs: Sequence[Job], draws: Draws, count: int, route: ModuleType, reduced: Reduction
+) -> list[dict[str, Array]]:
+    """Every metric on every resample, (..., models, resamples) each, as `reduced` leaves them."""
+    work = [prepared(panel, metrics, route, reduced) for panel, metrics in jobs]
+    values: list[dict[str, Array]] = [{} for _ in jobs]
+
+    def fill(number: int) -> None:
+        weights = route.block(draws, number)
+        for into, statistics in zip(values, work, strict=True):
+            for statistic in statistics:
+                for metric, lanes in statistic(weights).items():
+                    if metric not in into:
+                        into[metric] = np.empty((*lanes.shape[:-1], count * LANES))
+                    into[metric][..., number * LANES : (number + 1) * LANES] = lanes
+
+    if any(work):
+        fill(0)
+    if route.THREADS == 1 or not any(work):
+        for number in range(1, count if any(work) else 0):
+            fill(number)
+    else:
+        with ThreadPoolExecutor(route.THREADS) as pool:
+            deque(pool.map(fill, range(1, count)), maxlen=0)
+    return values
+
+
+def _by_pieces(
+    pieces: Sequence[Panel], metrics: Sequence[str], draws: Draws, count: int, route: ModuleType
+) -> dict[str, Array]:
+    """As `_one_pass` of the whole panel; a mean keeps sums, a median every label's values."""
+    found: dict[str, list[Array]] = {metric: [] for metric in metrics}
+    for piece in pieces:
+        for metric, part in _one_pass([(piece, metrics)], draws, count, route, _unfinished)[0].items():
+            if metric == "auroc_median" or not found[metric]:
+                found[metric].append(part)
+            else:
+                found[metric][0] += part
+    made = {}
+    for metric, parts in found.items():
+        if metric == "auroc_median":
+            made[metric] = over_problems(metric, np.concatenate(parts))
+        else:
+            total, known = parts[0]
+            made[metric] = np.divide(total, known, out=np.full(total.shape, np.nan), where=known > 0)
+    return made
+
+
+def _unfinished(metric: str, values: Array) -> Array:
+    """What one piece of the labels gives: all values for a median, else their sum and number (2, models, 64)."""
+    if metric == "auroc_median":
+        return values
+    known = ~np.isnan(values)
+    return np.array([np.where(known, values, 0.0).sum(axis=0), known.sum(axis=0)])
+
+
+def _each(metrics: Sequence[str], values: Array, reduced: Reduction) -> dict[str, Array]:
+    return {metric: reduced(metric, values) for metric in metrics}
 
 
 def kernels(backend: Backend, seconds: float) -> ModuleType:

@@ -21,6 +21,8 @@ TOO_FEW_GROUPS = 10.0
 """Effective groups below which intervals cover less than they say (simulated, also with t)."""
 RAREST_CLASS = 10
 """Rows of the rarest class below which an interval is refused."""
+NAMED = 3
+"""Rare labels that a note names."""
 
 
 @dataclass(frozen=True)
@@ -95,11 +97,33 @@ def refusal(truth: Array, target: Target, design: Design) -> str:
         return "" if len(truth) >= RAREST_CLASS else f"no interval: {len(truth)} rows, fewer than {RAREST_CLASS}"
     if target.kind == "class":
         rarest = int(np.bincount(np.asarray(truth, np.int64), minlength=len(target.classes)).min())
-        what = "the rarest class"
-    else:
-        positives = np.asarray(truth, np.int64).sum(axis=0)
-        rarest = int(np.minimum(positives, len(truth) - positives).min())
-        what = "the rarest label"
-    if rarest >= RAREST_CLASS:
+        few = f"no interval: the rarest class has {rarest} rows, fewer than {RAREST_CLASS}"
+        return "" if rarest >= RAREST_CLASS else few
+    rows = rarer_rows(truth)
+    scored, enough = int((rows > 0).sum()), int((rows >= RAREST_CLASS).sum())
+    few = f"no interval: {enough} of {scored} labels have {RAREST_CLASS} rows of each class, fewer than half"
+    return "" if enough and 2 * enough >= scored else few
+
+
+def caution(truth: Array, target: Target) -> str:
+    """Which labels of a multilabel task are in the score, but too rare for its interval to be wide enough."""
+    if target.kind != "multilabel":
         return ""
-    return f"no interval: {what} has {rarest} rows, fewer than {RAREST_CLASS}"
+    rows = rarer_rows(truth)
+    rare = np.flatnonzero((rows > 0) & (rows < RAREST_CLASS))
+    if not len(rare):
+        return ""
+    first = ", ".join(target.classes[label] for label in rare[:NAMED])
+    names = first if len(rare) <= NAMED else f"{first} and {len(rare) - NAMED} more"
+    what = f"{len(rare)} of {len(rows)} labels {'has' if len(rare) == 1 else 'have'}"
+    return f"{what} fewer than {RAREST_CLASS} rows of the rarer class ({names}): the interval is rather too narrow"
+
+
+def rarer_rows(truth: Array) -> Array:
+    """Rows of the rarer class of every label of a multilabel task (n, labels).
+
+    >>> rarer_rows(np.array([[0, 1], [1, 1], [1, 1]])).tolist()
+    [1, 0]
+    """
+    positives = np.count_nonzero(truth, axis=0)
+    return np.asarray(np.minimum(positives, len(truth) - positives))

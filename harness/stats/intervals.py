@@ -14,7 +14,7 @@ from scipy.special import logit as to_logit
 from dnabench.harness.errors import RequestError
 from dnabench.harness.metrics import METRICS, Value
 from dnabench.harness.stats.bootstrap import Backend
-from dnabench.harness.stats.design import Design, design_of, refusal
+from dnabench.harness.stats.design import Design, caution, design_of, refusal
 from dnabench.harness.stats.jackknife import acceleration, influence
 from dnabench.harness.stats.panel import Panel
 from dnabench.harness.stats.perfect import perfect_bound
@@ -24,8 +24,9 @@ from dnabench.harness.types import Dependence, Predictions, Score, Target
 
 Array = NDArray[Any]
 
-PERCENTILE = frozenset({"spearman", "pearson"})
-"""Metrics whose plain percentile interval covers best in simulations; the others take BCa."""
+PERCENTILE = frozenset({"spearman", "pearson", "auroc_median"})
+"""Correlations, whose plain percentile interval covers best in simulations, and the median, whose jackknife sees only
+the labels in the middle; the others take BCa."""
 Ends = tuple[float, float] | None
 
 
@@ -43,8 +44,8 @@ def score_predictions(  # noqa: PLR0913 - the options of one public call
 ) -> dict[str, Score]:
     """Score stored predictions by every metric, with intervals.
 
-    `stream` names the task's stream of resamples (its test fingerprint): every model gets the same rows. One
-    replicate gets BCa (percentile for correlations), several the variance over rows and seeds. Groups, where
+    `stream` names the task's stream of resamples (its test fingerprint): every model gets the same rows. One replicate
+    gets BCa (percentile for correlations and medians), several the variance over rows and seeds. Groups, where
     declared, are resampled whole, or summed where they are few. `interval="logit"` gives AUROC and AUPRC a normal
     (or t) interval on the logit scale instead, and changes no other metric. Raises DataError, RequestError.
     """
@@ -54,6 +55,7 @@ def score_predictions(  # noqa: PLR0913 - the options of one public call
     points = {metric: point_values(panel, metric) for metric in metrics}
     design = design_of(predictions.truth, predictions.columns, target, dependence, stream)
     refused = refusal(predictions.truth, target, design)
+    rare = "" if refused else caution(predictions.truth, target)
     answered = {m: v for m, v in points.items() if not refused and all(p.value is not None for p in v)}
     sampled = sample(panel, answered, design, resamples, backend)
     scores = {}
@@ -61,7 +63,7 @@ def score_predictions(  # noqa: PLR0913 - the options of one public call
         if metric in sampled:
             chosen = interval if METRICS[metric].kind == "ranking" else "default"
             ends, method, note = _ends(panel, sampled[metric], design, level, chosen)
-            note = _sentence(values[0].note, design.note, sampled[metric].gaps, note)
+            note = _sentence(values[0].note, design.note, sampled[metric].gaps, note, rare)
             scores[metric] = _score(metric, values, ends, method, note)
         else:
             scores[metric] = _score(metric, values, None, "", _reason(values, refused))
@@ -129,13 +131,18 @@ def _ends(panel: Panel, sampled: Sampled, design: Design, level: float, interval
         return _constant(panel, sampled, design, level)
     resampled = f"{design.units}, {sampled.drawn:,} resamples"
     logit = interval == "logit" and 0.0 < float(sampled.scores.mean()) < 1.0
-    if len(sampled.scores) > 1 or design.few_groups or logit:
+    if len(sampled.scores) > 1 or design.few_groups or logit or _is_mean_over_labels(sampled.metric, panel.target):
         return *_from_variance(sampled, design, resampled, level, logit), ""
     values, value = sampled.values[0], float(sampled.scores[0])
     if sampled.metric in PERCENTILE:
         return percentile(values, level), f"percentile{resampled}", ""
     pull = acceleration(design.by_unit(influence(panel, sampled.metric))[0])
     return bca(values, value, pull, level), f"BCa{resampled}", ""
+
+
+def _is_mean_over_labels(metric: str, target: Target) -> bool:
+    """Repeated rows raise every label's AUPRC a little, and a mean over labels by more than its standard error."""
+    return len(target.classes) > 1 and target.kind == "multilabel" and metric not in PERCENTILE
 
 
 def _from_variance(sampled: Sampled, design: Design, resampled: str, level: float, logit: bool) -> tuple[Ends, str]:

@@ -6,13 +6,14 @@ the variance over few groups are made of it. Spearman uses its influence functio
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from dnabench.harness.formulas import auroc
 from dnabench.harness.metrics import METRICS, label_counts, label_formula, label_problems, ranking_problems
 from dnabench.harness.stats.panel import Panel
 from dnabench.harness.types import Target
@@ -142,17 +143,42 @@ def _centred(values: Array) -> Array:
 
 
 def _label(metric: str, truths: Array, predicted: Array, target: Target) -> Array:
-    classes = 2 if target.kind == "multilabel" else len(target.classes)
+    several = target.kind == "multilabel"
+    classes = 2 if several else len(target.classes)
     formula = label_formula(metric, target)
-    parts = [leave_one_out_labels(formula, t, p, classes) for t, p in zip(truths, predicted, strict=True)]
-    return np.asarray(np.mean(parts, axis=0))
+    parts = (leave_one_out_labels(formula, t, p, classes) for t, p in zip(truths, predicted, strict=True))
+    if not several:
+        return next(parts)
+    return _mean_over_labels(np.where(_alone(t == 1), np.nan, part) for t, part in zip(truths, parts, strict=True))
 
 
 def _ranking(metric: str, positives: Array, scores: Array) -> Array:
-    left = leave_one_out_auroc if metric == "auroc" else leave_one_out_auprc
-    kept = positives.any(axis=1) & (~positives.all(axis=1) if metric == "auroc" else True)
-    parts = [left(p, s) for p, s in zip(positives[kept], scores[kept], strict=True)]
-    return np.asarray(np.mean(parts, axis=0))
+    left = leave_one_out_auprc if metric == "auprc" else leave_one_out_auroc
+    kept = positives.any(axis=1) & (~positives.all(axis=1) if metric != "auprc" else True)
+    pairs = list(zip(positives[kept], scores[kept], strict=True))
+    if metric == "auroc_median":
+        order = np.argsort([auroc(p, s) for p, s in pairs], kind="stable")
+        # To first order a median moves with the labels in its middle.
+        pairs = [pairs[at] for at in (order[(len(order) - 1) // 2], order[len(order) // 2])]
+    return _mean_over_labels(np.where(_alone(p), np.nan, left(p, s)) for p, s in pairs)
+
+
+def _alone(positive: Array) -> Array:
+    """Rows without which a label has one class, and then no score."""
+    found = np.count_nonzero(positive)
+    return np.asarray((positive & (found == 1)) | (~positive & (len(positive) - found == 1)))
+
+
+def _mean_over_labels(parts: Iterable[Array]) -> Array:
+    """Mean of leave-one-out values over the labels that have one, one label after the other."""
+    total, known = np.zeros(()), np.zeros(())
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for part in parts:
+            defined = ~np.isnan(part)
+            total, known = total + np.where(defined, part, 0.0), known + defined
+        left = total / known
+    # Rows without which nothing is left count as the others do.
+    return np.where(known > 0, left, left[known > 0].mean())
 
 
 _VALUES = {"pearson": leave_one_out_pearson, "r2": leave_one_out_r2, "mse": leave_one_out_mse}

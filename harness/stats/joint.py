@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from dnabench.harness.stats.bootstrap import Backend, sweep
 from dnabench.harness.stats.covariance import covariance_of, gaussian
-from dnabench.harness.stats.design import Design, design_of, refusal
+from dnabench.harness.stats.design import Design, caution, design_of, refusal
 from dnabench.harness.stats.deviates import normals
 from dnabench.harness.stats.difference import Difference, difference_of
 from dnabench.harness.stats.jackknife import influence
@@ -114,12 +114,13 @@ def joint(  # noqa: PLR0913 - the options of one public call
     said = in_one_order(predictions)
     first = next(iter(said.values()))
     design = design_of(first.truth, first.columns, target, dependence, stream)
+    refused = refusal(first.truth, target, design)
+    rare = "" if refused else caution(first.truth, target)
     empty = Joint(
         "", (), np.empty(0), np.empty((0, 0)), np.empty((0, 0)), np.empty((0, 0)), (), first.keys, design.groups,
-        design.draws.units, design.effective, not design.note, "", design.note, {}, stream, level,
+        design.draws.units, design.effective, not design.note, "", _noted(design.note, rare), {}, stream, level,
     )  # fmt: skip
     scored = {metric: _scored(said, metric, target) for metric in metrics}
-    refused = refusal(first.truth, target, design)
     sampled = {} if refused else _sampled(said, scored, target, design, (resamples, backend))
     made = {}
     for metric, (scores, absent) in scored.items():
@@ -219,7 +220,7 @@ def _joined(empty: Joint, scores: Scores, sampled: Scores, design: Design, resam
         covariance=covariance,
         freedom=_freedom(examples, design.freedom, extras),
         method=f"paired bootstrap{design.units}, {draws.shape[1]:,} resamples",
-        note="; ".join(text for text in (design.note, _gaps(draws)) if text),
+        note=_noted(empty.note, _gaps(draws)),
     )
     if design.few_groups or not resamples:
         # A normal draw for every resample: sums over few groups say nothing of their extremes.
@@ -248,6 +249,10 @@ def _freedom(examples: Array, example_freedom: float, extras: Sequence[Seeds]) -
     first = Seeds(added[:, None], observed[:, None], freedom[:, None])
     second = Seeds(added * single, observed * single, freedom)
     return satterthwaite(apart, example_freedom, [first, second])[1]
+
+
+def _noted(*notes: str) -> str:
+    return "; ".join(note for note in notes if note)
 
 
 def _gaps(draws: Array) -> str:

@@ -1,7 +1,7 @@
 """Every statistic on one block of 64 resamples, in numpy: the route that is always there.
 
-Each function takes sorted structures (`panel.py`) and weights, uint8 (n, 64), and gives float64 (models, 64),
-the statistic of the rows repeated as often as their weights say; NaN where a resample has no answer.
+Each function takes sorted structures (`panel.py`) and weights, uint8 (n, 64), and gives float64 (problems, models, 64),
+or (models, 64) for values: the statistic of the rows repeated as often as their weights say; NaN for no answer.
 `kernels_numba.py` offers the same functions.
 """
 
@@ -26,33 +26,43 @@ THREADS = 1
 
 
 def label_values(sets: Confusion, weights: Array, metrics: Sequence[str], target: Target) -> dict[str, Array]:
-    """Label metrics from three counts per class, averaged over the labels of a multilabel task."""
+    """Label metrics from three counts per class."""
     problems, models, classes = sets.shape
     true = _sums(sets.true, weights).reshape(problems, 1, classes, LANES)
     cells = _sums(sets.called, weights).reshape(problems, models, classes, 2, LANES)
     counts = [np.moveaxis(c, 2, 0) for c in (true, cells[..., 0, :], cells.sum(axis=3))]
-    return {metric: label_formula(metric, target)(*counts).mean(axis=0) for metric in metrics}
+    values = {metric: label_formula(metric, target)(*counts) for metric in metrics}
+    return unanswered(values, true.reshape(problems, classes, LANES), target)
+
+
+def unanswered(values: dict[str, Array], true: Array, target: Target) -> dict[str, Array]:
+    """NaN where a label has one class in a resample, as labels of one class are left out of the score."""
+    if target.kind == "multilabel":
+        lost, _, lanes = np.nonzero((true == 0).any(axis=1)[:, None])
+        for each in values.values():
+            each[lost, :, lanes] = np.nan
+    return values
 
 
 def auroc(steps: Steps, weights: Array) -> Array:
-    """Pairs in the right order over all pairs, ties half; macro over problems."""
+    """Pairs in the right order over all pairs, ties half."""
     values = []
     for found, passed, tied in _curves(steps, weights):
         above = _running(found)
         pairs = above[-1] * passed.sum(axis=0)
         ordered = np.einsum("ij,ij->j", passed, above - 0.5 * tied[:, None] * found)
         values.append(_over(ordered, pairs))
-    return _macro(values, steps)
+    return np.array(values).reshape(*steps.shape, LANES)
 
 
 def auprc(steps: Steps, weights: Array) -> Array:
-    """Precision at each step down the ranking, weighted with the positives found; macro over problems."""
+    """Precision at each step down the ranking, weighted with the positives found."""
     values = []
     for found, passed, _ in _curves(steps, weights):
         above = _running(found)
         precision = above / np.maximum(above + _running(passed), 1.0)
         values.append(_over(np.einsum("ij,ij->j", found, precision), above[-1]))
-    return _macro(values, steps)
+    return np.array(values).reshape(*steps.shape, LANES)
 
 
 def spearman(sets: Ranks, weights: Array) -> Array:
@@ -124,7 +134,3 @@ def _over(above: Array, below: Array) -> Array:
     """above / below, NaN where below is not above 0."""
     shape = np.broadcast(above, below).shape
     return np.asarray(np.divide(above, below, out=np.full(shape, np.nan), where=below > 0))
-
-
-def _macro(values: list[Array], steps: Steps) -> Array:
-    return np.asarray(np.array(values).reshape(*steps.shape, LANES).mean(axis=0))

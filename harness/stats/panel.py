@@ -36,6 +36,11 @@ class Panel:
     def __len__(self) -> int:
         return len(self.outputs)
 
+    def of_labels(self, labels: Array) -> Panel:
+        """The same rows with some of a multilabel task's labels."""
+        target = Target("multilabel", tuple(self.target.classes[label] for label in labels))
+        return Panel(self.truth[:, labels], tuple(o[:, labels] for o in self.outputs), self.kinds, target)
+
 
 @dataclass(frozen=True)
 class Segments:
@@ -148,7 +153,7 @@ def moments(panel: Panel) -> Moments:
 def _sorted_by(codes: Array, count: int) -> tuple[Array, Array]:
     """Rows in order of their codes (0 … count - 1) and the size of each code's segment."""
     small = codes.astype(np.uint16) if count <= 1 << 16 else codes
-    return np.argsort(small, kind="stable"), np.bincount(codes, minlength=count)
+    return np.argsort(small, kind="stable").astype(np.int32), np.bincount(codes, minlength=count)
 
 
 def _equal_values(values: Array) -> tuple[Array, Array]:
@@ -189,7 +194,7 @@ def _curve(positive: Array, score: Array, starts_of: Any) -> tuple[Array, Array,
     cell = 2 * step + ~found
     sizes = np.bincount(cell, minlength=2 * (step[-1] + 1))
     tied = ((hits > 0) & (misses > 0))[starts]
-    return order[np.argsort(cell, kind="stable")], sizes, tied.astype(np.float64)
+    return order[np.argsort(cell, kind="stable")].astype(np.int32), sizes, tied.astype(np.float64)
 
 
 def _roc_starts(hits: Array, misses: Array) -> Array:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dnabench.harness.metrics import METRICS, label_formula
+from dnabench.harness.metrics import METRICS, both_classes, label_formula, over_problems
 from dnabench.harness.types import Target
 
 Array = NDArray[Any]
@@ -26,24 +26,24 @@ def error_bound(n: float, level: float = 0.95) -> float:
 def perfect_bound(metric: str, truth: Array, target: Target, effective: float, level: float) -> float:
     """The lowest score that `error_bound` allows, its errors placed where they cost most.
 
-    `effective`: independent rows or groups. A multilabel or one-vs-rest mean takes each problem at its worst.
+    `effective`: independent rows or groups. A multilabel or one-vs-rest score takes each problem at its worst.
     """
     share = error_bound(effective, level)
     if METRICS[metric].kind == "ranking":
-        bound = _worst_auroc if metric == "auroc" else _worst_auprc
+        bound = _worst_auprc if metric == "auprc" else _worst_auroc
         counts = _positives(truth, target)
-        return float(np.mean([bound(p, len(truth) - p, share * len(truth)) for p in counts]))
+        return float(over_problems(metric, np.array([bound(p, len(truth) - p, share * len(truth)) for p in counts])))
     formula = label_formula(metric, target)
     if target.kind == "class":
         return _worst_label(formula, np.bincount(truth, minlength=len(target.classes)), share)
-    counts = np.asarray(truth, np.int64).sum(axis=0)
+    counts = _positives(truth, target)
     return float(np.mean([_worst_label(formula, np.array([len(truth) - p, p]), share) for p in counts]))
 
 
 def _positives(truth: Array, target: Target) -> Array:
     """Positives of every ranking problem."""
     if target.kind == "multilabel":
-        return np.asarray(np.asarray(truth, np.int64).sum(axis=0))
+        return np.asarray(np.count_nonzero(truth, axis=0)[both_classes(truth)])
     counts = np.bincount(truth, minlength=len(target.classes))
     return counts[1:] if len(target.classes) == 2 else counts
 

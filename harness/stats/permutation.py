@@ -16,7 +16,15 @@ from numpy.typing import NDArray
 from scipy.stats import binom, rankdata
 
 from dnabench.harness.errors import RequestError
-from dnabench.harness.metrics import METRICS, evaluate, find_metric, label_formula, label_problems, ranking_problems
+from dnabench.harness.metrics import (
+    METRICS,
+    both_classes,
+    evaluate,
+    find_metric,
+    label_formula,
+    label_problems,
+    ranking_problems,
+)
 from dnabench.harness.stats.bootstrap import Backend, kernels, numpy_seconds, prepared
 from dnabench.harness.stats.deviates import binomials, uniforms, words
 from dnabench.harness.stats.order import in_one_order
@@ -150,6 +158,8 @@ def _score_gaps(made: _Exchange, backend: Backend) -> Array:
     """Differences of a ranking or value metric: every model's answers stand in one table, and weights pick."""
     columns = [_comparable(p, made.metric, made.target) for p in made.sides]
     truth = np.concatenate([made.sides[0].truth] * 2)
+    if made.target.kind == "multilabel":
+        truth = truth[:, both_classes(truth)]
     panel = Panel(truth, (np.concatenate(columns),), ("value",), made.target)
     seconds = 2 * numpy_seconds(panel, [made.metric], independent("", len(truth)), made.swaps)
     (statistic,) = prepared(panel, [made.metric], kernels(backend, seconds))

@@ -86,10 +86,8 @@ def standings(joint: Joint, alpha: float = 0.05, made: Pairs | None = None) -> S
     above = (shown & (sign * made.difference < 0)).sum(axis=1)
     below = (shown & (sign * made.difference > 0)).sum(axis=1)
     ranks = tuple((int(a) + 1, len(joint.models) - int(b)) for a, b in zip(above, below, strict=True))
-    ends = [_ends(joint, at, 1.0 - alpha) for at in range(len(joint.models))]
-    low, high = zip(*ends, strict=True) if ends else ((), ())
     values = tuple(float(v) for v in joint.values)
-    return Standings(joint.models, values, low, high, ranks, tuple(bool(a == 0) for a in above))
+    return Standings(joint.models, values, *_ends(joint, 1.0 - alpha), ranks, tuple(bool(a == 0) for a in above))
 
 
 def step_down(joint: Joint, reference: str) -> dict[str, float | None]:
@@ -141,10 +139,13 @@ def _complete(joint: Joint) -> Array:
 
 
 def _studentised(draws: Array, first: list[int], variance: Array, second: int) -> Array:
-    """Draws of differences over their own standard deviation; 0 where a difference has no variance."""
-    gaps = draws[first] - draws[second]
-    spread = np.where(variance > 0, gaps.std(axis=1), 0.0)[:, None]
-    return np.asarray(np.divide(gaps, spread, out=np.zeros_like(gaps), where=spread > 0))
+    """Draws, centred, of differences over their own standard deviation; 0 where a difference has no variance."""
+    gaps = draws[first]
+    gaps -= draws[second]
+    spread = np.sqrt(np.einsum("ij,ij->i", gaps, gaps) / gaps.shape[1])
+    known = (variance > 0) & (spread > 0)
+    gaps /= np.where(known, spread, np.inf)[:, None]
+    return np.asarray(gaps)
 
 
 def _adjusted(joint: Joint, z: Array) -> Array:
@@ -155,7 +156,7 @@ def _adjusted(joint: Joint, z: Array) -> Array:
     largest = np.zeros(draws.shape[1])
     for at in range(1, len(draws)):
         gaps = _studentised(draws, list(range(at)), joint.variance[:at, at], at)
-        np.maximum(largest, np.abs(gaps).max(axis=0), out=largest)
+        np.maximum(largest, np.abs(gaps, out=gaps).max(axis=0), out=largest)
     largest.sort()
     reached = len(largest) - np.searchsorted(largest, z - SAME)
     p = (1.0 + reached) / (1.0 + len(largest))
@@ -163,10 +164,11 @@ def _adjusted(joint: Joint, z: Array) -> Array:
     return np.asarray(np.where(np.isnan(z), np.nan, p))
 
 
-def _ends(joint: Joint, at: int, level: float) -> tuple[float | None, float | None]:
-    noise = joint.noise(at)
-    if np.isnan(noise.error):
-        return None, None
+def _ends(joint: Joint, level: float) -> tuple[tuple[float | None, ...], tuple[float | None, ...]]:
+    """Lower and upper ends of every score's own interval; None where there is none."""
     spec = METRICS[joint.metric]
-    low, high = noise.interval(float(joint.values[at]), level)
-    return round(max(low, spec.low), DIGITS) + 0.0, round(min(high, spec.high), DIGITS) + 0.0
+    reach = student.ppf((1 + level) / 2, np.diag(joint.freedom)) * np.sqrt(np.diag(joint.covariance))
+    low = np.maximum(joint.values - reach, spec.low)
+    high = np.minimum(joint.values + reach, spec.high)
+    ends = [tuple(None if np.isnan(v) else round(float(v), DIGITS) + 0.0 for v in end) for end in (low, high)]
+    return ends[0], ends[1]

@@ -50,7 +50,7 @@ def family_covariance(joints: Sequence[Joint]) -> Array:
 
 def joint_draws(joints: Sequence[Joint]) -> list[Array]:
     """Draws (models, k) of every task, complete, and joint over tasks that share rows (normal ones there)."""
-    draws = [one.draws[:, ~np.isnan(one.draws).any(axis=0)] for one in joints]
+    draws = [_complete(one.draws) for one in joints]
     count = min((found.shape[1] for found in draws), default=0)
     draws = [found[:, :count] for found in draws]
     for family in families(joints) if count else []:
@@ -64,6 +64,12 @@ def joint_draws(joints: Sequence[Joint]) -> list[Array]:
         for number, part in zip(family, np.split(normal, len(family)), strict=True):
             draws[number] = joints[number].values[:, None] + part
     return draws
+
+
+def _complete(draws: Array) -> Array:
+    """The draws in which all models have an answer: the array itself where these are all."""
+    answered = ~np.isnan(draws).any(axis=0)
+    return draws if answered.all() else draws[:, answered]
 
 
 def shared_units(joints: Sequence[Joint]) -> Array:

@@ -43,7 +43,7 @@ def suite_mean(joints: Sequence[Joint]) -> Joint:
     relatives = families(tasks)
     together = _between_tasks(tasks, relatives)
     covariance = (sum(one.covariance for one in tasks) + together) / count**2
-    draws = joint_draws(tasks)
+    draws = sum(joint_draws(tasks)) / count
     sharing = sum(map(len, relatives))
     notes = [
         f"{', '.join(left_out)} left out: not in all tasks" if left_out else "",
@@ -52,7 +52,7 @@ def suite_mean(joints: Sequence[Joint]) -> Joint:
     ]
     made = replace(
         first, values=np.mean([one.values for one in tasks], axis=0), covariance=covariance,
-        draws=np.mean(draws, axis=0), keys=np.empty(0, np.uint64), groups=None,
+        draws=np.asarray(draws), keys=np.empty(0, np.uint64), groups=None,
         seeds=tuple(min(each) for each in zip(*(one.seeds for one in tasks), strict=True)),
         units=sum(one.units for one in tasks), effective=sum(one.effective for one in tasks),
         claims=all(one.claims for one in tasks), method=f"mean of {count} tasks",

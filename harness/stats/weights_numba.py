@@ -22,14 +22,19 @@ _U8, _U32, _U64 = np.uint8, np.uint32, np.uint64
 _R0, _R1, _R2, _R3, _R4, _R5, _R6, _R7 = (np.uint32(r) for r in ROTATIONS)
 
 
-def compiled(function: F) -> F:
+def compiled(function: F, inline: str = "never") -> F:
     """Compile at the first call, and keep the machine code on disk where a folder for it can be written."""
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "inline": inline}
     try:
         kept: F = numba.njit(cache=True, **options)(function)
     except RuntimeError:  # numba found no folder for its cache
         kept = numba.njit(**options)(function)
     return kept
+
+
+def inlined(function: F) -> F:
+    """Compiled as a part of each caller: a call costs as much as adding up a row."""
+    return compiled(function, "always")
 
 
 def block(draws: Draws, number: int) -> Array:

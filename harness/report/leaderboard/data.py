@@ -6,7 +6,6 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from typing import Any
 
 from ...run.record_json import plain
@@ -38,15 +37,15 @@ def lines(board: Board) -> Iterator[dict[str, Any]]:
 def as_csv(board: Board) -> str:
     """All lines under one head; what is unknown is empty."""
     out = io.StringIO()
-    writer = csv.DictWriter(out, COLUMNS, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({k: _field_text(v) for k, v in line.items()} for line in lines(board))
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows([_field_text(line.get(name)) for name in COLUMNS] for line in lines(board))
     return out.getvalue()
 
 
 def as_json(found: Mapping[str, Any]) -> str:
     """The whole board, as `content` makes it, with sorted keys."""
-    return json.dumps(found, sort_keys=True, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+    return _json(found, "") + "\n"
 
 
 def content(board: Board) -> dict[str, Any]:
@@ -60,6 +59,20 @@ def content(board: Board) -> dict[str, Any]:
     }
     content_plain: dict[str, Any] = plain(found)
     return content_plain
+
+
+def _json(value: Any, indent: str) -> str:
+    """JSON in lines: what holds no further lists or mappings takes one."""
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    if not any(isinstance(one, (dict, list)) for one in inside):
+        return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    below = indent + " "
+    if isinstance(value, dict):
+        parts = [f"{_json(name, '')}: {_json(value[name], below)}" for name in sorted(value)]
+    else:
+        parts = [_json(one, below) for one in value]
+    opened, closed = "{}" if isinstance(value, dict) else "[]"
+    return f"{opened}\n{below}{f',{chr(10)}{below}'.join(parts)}\n{indent}{closed}"
 
 
 def parameters(entrant: Entrant, field: Field) -> int | None:
@@ -156,12 +169,12 @@ def _view(view: View) -> dict[str, Any]:
         "order": [entrant.key for entrant in view.entrants],
         "scored": {entrant.key: view.scored(entrant) for entrant in view.entrants},
         "means": [_mean(mean) for mean in view.means],
-        "tasks": {name: asdict(ranking) for name, ranking in view.tasks.items()},
+        "tasks": {name: vars(ranking) for name, ranking in view.tasks.items()},
     }
 
 
 def _mean(mean: Mean) -> dict[str, Any]:
-    return {"metric": mean.metric, "tasks": mean.tasks, "kind": mean.kind, **asdict(mean.ranking)}
+    return {"metric": mean.metric, "tasks": mean.tasks, "kind": mean.kind, **vars(mean.ranking)}
 
 
 def _field_text(value: Any) -> Any:
@@ -170,10 +183,14 @@ def _field_text(value: Any) -> Any:
     >>> _field_text(True), _field_text(("hg38", "mm10")), _field_text(None)
     ('yes', 'hg38, mm10', '')
     """
+    if value is None:
+        return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, (str, float, int)):
+        return value
     if isinstance(value, Mapping):
         return json.dumps(plain(value), sort_keys=True)
     if isinstance(value, (list, tuple)):
         return ", ".join(map(str, value))
-    return "" if value is None else value
+    return value

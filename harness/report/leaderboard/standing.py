@@ -67,17 +67,30 @@ def _measured(one: Field, problems: list[str], backend: Backend) -> _Measured:
         for metric, noise in _joints(one, card, problems, backend).items():
             found.rankings[card.name, metric] = _ranking(noise)
             if metric == card.metric:
-                # The rows' shares are all that a mean needs: the predictions can go.
-                found.joints[card.name] = replace(noise, share=_always(noise.rows))
+                found.joints[card.name] = replace(noise, share=_read_again(one, card, metric))
     return found
 
 
-def _always(rows: Array) -> Callable[[], Array]:
-    return lambda: rows
+def _read_again(one: Field, card: TaskCard, metric: str) -> Callable[[], Array]:
+    """The rows' shares, which only means over shared rows need: made then, so that predictions can go now."""
+
+    def rows() -> Array:
+        outputs, stream = _outputs(one, card, [])
+        return joint(outputs, [metric], card.target, card.dependence, stream, resamples=0)[metric].rows
+
+    return rows
 
 
 def _joints(one: Field, card: TaskCard, problems: list[str], backend: Backend) -> Mapping[str, Joint]:
     """The joint noise of a task's entrants by each of its metrics; none where nobody counts."""
+    outputs, stream = _outputs(one, card, problems)
+    if not outputs:
+        return {}
+    return joint(outputs, card.metrics, card.target, card.dependence, stream, backend=backend)
+
+
+def _outputs(one: Field, card: TaskCard, problems: list[str]) -> tuple[dict[str, Predictions], str]:
+    """The predictions of a task's entrants that count, and the name of the resamples of its rows."""
     outputs: dict[str, Predictions] = {}
     first = None
     for entrant in one.entrants:
@@ -90,10 +103,7 @@ def _joints(one: Field, card: TaskCard, problems: list[str], backend: Backend) -
             problems.append(f"{card.name}, {entrant.name}: {problem}")
             continue
         first = first or entry.record
-    if first is None:
-        return {}
-    stream = str(first.key["data"]["test"])
-    return joint(outputs, card.metrics, card.target, card.dependence, stream, backend=backend)
+    return outputs, str(first.key["data"]["test"]) if first else ""
 
 
 def _ranking(noise: Joint) -> Ranking:
@@ -158,6 +168,8 @@ def _view(measured: _Measured, protocol: str, entrants: Sequence[Entrant]) -> Vi
 def _restricted(noise: Joint, keys: Sequence[str]) -> Joint:
     """The same noise of some of the models, in their order."""
     models = tuple(key for key in keys if key in noise.models)
+    if models == noise.models:
+        return noise
     at = np.array([noise.models.index(key) for key in models], np.intp)
     square = np.ix_(at, at)
     return replace(
@@ -168,7 +180,7 @@ def _restricted(noise: Joint, keys: Sequence[str]) -> Joint:
         freedom=noise.freedom[square],
         draws=noise.draws[at],
         seeds=tuple(noise.seeds[i] for i in at),
-        share=_always(noise.rows[at]),
+        share=lambda: noise.rows[at],
     )
 
 
