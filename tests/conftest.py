@@ -1,10 +1,16 @@
 """What many tests need: an empty cache, and a small suite of a user's own."""
 
+import importlib.util
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+# The folder tests/coverage stands on the path and would pass for the package `coverage`, which numba asks for.
+if getattr(importlib.util.find_spec("coverage"), "origin", None) is None:
+    sys.modules.setdefault("coverage", None)  # type: ignore[arg-type]
 
 SuiteWriter = Callable[..., Path]
 

@@ -210,6 +210,27 @@ def test_a_path_that_leaves_its_folder_is_refused(server: HubServer, options: Da
     assert not any("resolve" in line for line in server.requests)
 
 
+def test_genomes_of_drawn_windows_are_fetched_and_the_windows_proved(server: HubServer, options: DataOptions) -> None:
+    genome = server.root / "datasets" / REPO / "g.fa"
+    genome.write_text(">chr1\n" + "ACGTTGCAAC" * 300 + "\n")
+    asked = {
+        "genomes": {"0": "g.fa", "1": "g.fa"},
+        "draw": {"length": 40, "rows": {"train": 9, "dev": 3, "test": 3}},
+    }
+    files = {name: FileFacts(f"{name} windows") for name in ("train", "dev", "test")}
+    source = Source("windows", files, options=asked, hub_repo=REPO)
+    task = Task("s/drawn", 1, "Drawn", "sequence", Target("class", ("0", "1")), "mcc", (), source)
+    got = fetch_task(task, options, quiet)
+    assert [(one.file, one.new, one.problem) for one in got] == [
+        ("g.fa", True, ""),
+        *((f"{name} windows", False, "") for name in files),
+    ]
+    missing = replace(task, source=replace(source, options={**asked, "genomes": {"0": "GRCh38", "1": "g.fa"}}))
+    assert [(bool(one.problem), one.origin) for one in fetch_task(missing, options, quiet)][1:] == [
+        (True, "genomes")
+    ] * 3
+
+
 @pytest.mark.parametrize("name", ["../train-x.csv", "/etc/train-x.csv", "train-a/../../x.csv", "train-\x1b[31m.csv"])
 def test_a_listing_with_a_name_that_leaves_its_folder_is_refused(
     server: HubServer, options: DataOptions, monkeypatch: pytest.MonkeyPatch, name: str

@@ -107,6 +107,11 @@ def test_unknown_bases_are_avoided_and_a_genome_full_of_them_is_refused(tmp_path
         load_splits(drawn(), DataOptions(data_dir=tmp_path))
 
 
+def test_more_windows_than_there_are_places_are_refused_at_once(tmp_path: Path, two: Any) -> None:
+    with pytest.raises(DataError, match="more than there are places for them"):
+        load_splits(drawn(rows={"train": 10**12, "test": 1}), DataOptions(data_dir=tmp_path))
+
+
 def test_a_split_for_which_no_windows_are_asked_is_refused(tmp_path: Path, two: Any) -> None:
     with pytest.raises(TaskFileError, match=r"`source\.options\.draw\.rows` asks for no windows of test"):
         load_splits(drawn(rows={"train": 300}), DataOptions(data_dir=tmp_path))
@@ -168,6 +173,11 @@ def test_a_profile_is_made_of_peaks_and_a_genome(tmp_path: Path) -> None:
         read_peaks(task, "train", DataOptions(data_dir=tmp_path))
     (tmp_path / "two.bed").write_text("#chr20\t1\t9\n\nbrowser position chr20:1-9\nchr20\t140\t260\n")
     assert read_peaks(task, "train", DataOptions(data_dir=tmp_path)).labels == ["11", "01"]
+    elsewhere = made(
+        "peaks", ("one", "two"), {**options, "bins": {**bins, "chromosomes": {"train": ["9"]}}}, "multilabel"
+    )
+    with pytest.raises(DataError, match="names 9, the genome has only chr20, chrX"):
+        read_peaks(elsewhere, "train", DataOptions(data_dir=tmp_path))
     with pytest.raises(TaskFileError, match="no file for the label 'three'"):
         read_peaks(made("peaks", ("one", "three"), options, "multilabel"), "train", DataOptions(data_dir=tmp_path))
 

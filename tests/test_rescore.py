@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from compare_records import rows
 from scipy.stats import binomtest
-from sklearn.metrics import balanced_accuracy_score, matthews_corrcoef
+from sklearn.metrics import balanced_accuracy_score, matthews_corrcoef, roc_auc_score
 
 import dnabench
 from dnabench.harness.cli import run_words
@@ -85,6 +85,7 @@ def test_seeds_widen_the_interval_of_a_recall() -> None:
     assert recall(few, TARGET, Dependence(), "toy").note == "no interval: 9 rows, fewer than 10"
 
 
+@pytest.mark.slow
 def test_a_further_seed_keeps_what_rescoring_added(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     words = ["run", "-m", "cnn", "-t", "yeast/promoter", "-o", str(tmp_path), "--limit", "200", "--set", "epochs=1"]
@@ -95,6 +96,24 @@ def test_a_further_seed_keeps_what_rescoring_added(tmp_path: Path) -> None:
     assert len(one.record.replicates) == 2
     assert len(one.record.scores["balanced_accuracy"].per_replicate) == 2
     assert "balanced_accuracy" in one.record.task["metrics"]
+
+
+def test_by_label_scores_each_label_of_a_multilabel_record_alone(root: Path) -> None:
+    record = read_records(root)[0].record
+    assert record.outputs is not None
+    said = record.outputs()
+    truth = np.stack([said.truth, 1 - said.truth, np.arange(len(said.truth)) % 3 == 0], axis=1).astype(np.int8)
+    outputs = np.random.default_rng(0).random((1, *truth.shape)).astype(np.float32)
+    several = replace(
+        record,
+        task={**record.task, "metric": "auroc", "target": {"kind": "multilabel", "classes": ["a", "b", "c"]}},
+        outputs=lambda: replace(said, truth=truth, outputs=outputs),
+    )
+    found = {one.group: one.score for one in rescore([several], by="label")}
+    alone = [roc_auc_score(truth[:, k], outputs[0, :, k]) for k in range(3)]
+    assert [found[label].value for label in "abc"] == pytest.approx(alone)
+    assert found[""].value == pytest.approx(np.mean(alone))
+    assert all(score.low < score.value < score.high for score in found.values())  # type: ignore[operator]
 
 
 def test_writing_adds_a_metric_and_never_changes_one(tmp_path: Path, root: Path) -> None:

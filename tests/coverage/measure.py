@@ -1,6 +1,6 @@
 """How often the intervals of dnabench hold the truth, and its tests cry wolf, beside what other harnesses print.
 
-    python tests/simulations/measure.py [SETS]
+    python tests/coverage/measure.py [SETS]
 
 Prints the table of `docs/statistics.md`; SETS is the number of simulated test sets for each line (default 1,000).
 """
