@@ -136,6 +136,7 @@ def windows(path: Path, length: int = 1000) -> list[str]:
     return [bases[start : start + length] for start in range(0, len(bases) - length, length)]
 
 
+@pytest.mark.slow
 def test_another_strain_of_the_same_species_means_memory() -> None:
     """The positive control: windows of one strain of E. coli against the genome of another, on real genomes."""
     if "DNABENCH_TEST_DATA" not in os.environ:

@@ -115,7 +115,9 @@ def test_shared_test_rows_are_declared_both_ways() -> None:
         stem = f"gue/prom_{kind}_"
         assert declared[f"{stem}all"] == {f"{stem}notata", f"{stem}tata"}
         assert declared[f"{stem}notata"] == declared[f"{stem}tata"] == {f"{stem}all"}
-    assert sum(map(bool, declared.values())) == 6
+    assert declared["gue/human_tf_0"] == {"gue/human_tf_1"}
+    assert all(name in declared[other] for name, others in declared.items() for other in others)
+    assert sum(map(bool, declared.values())) == 6 + 9 + 2
 
 
 @each_file

@@ -146,7 +146,15 @@ def test_a_missing_file_is_named_with_the_places_and_the_remedy(
     with pytest.raises(Unavailable) as caught:
         load_splits(toy(), DataOptions(Path("data"), offline=True))
     text = str(caught.value)
-    for part in ("gue/toy", "toy/train.csv is missing", "--data data", "gue/", "cache", "dnabench fetch gue"):
+    for part in (
+        "gue/toy",
+        "toy/train.csv is missing",
+        "--data data",
+        "gue/",
+        "cache",
+        "no place to download",
+        "--data DIR",
+    ):
         assert part in text
     assert str(tmp_path) not in text
 

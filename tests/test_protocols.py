@@ -103,7 +103,7 @@ def test_only_finetune_is_repeated_over_seeds() -> None:
 def test_a_configuration_is_whole_and_survives_json() -> None:
     for name in PROTOCOLS:
         config = configure(name, TASK)
-        assert config["metric"] == "mcc"
+        assert config.get("metric") == ("mcc" if PROTOCOLS[name].selects else None)
         assert json.loads(json.dumps(config)) == config
     assert configure("probe", TASK, "weak")["strengths"] == [1.0]
     assert configure("probe", TASK, "weak", {"strengths": [0.5], "metric": "auroc"})["strengths"] == [0.5]
@@ -115,7 +115,7 @@ def test_a_configuration_is_whole_and_survives_json() -> None:
         (("probe", TASK, "waek"), "Did you mean 'weak'"),
         (
             ("probe", TASK, "official"),
-            "recipe official of toy/one for protocol probe: no option 'learning_rate'",
+            "recipe official is for finetune, and this would be probe: say --protocol finetune",
         ),
         (("probe", TASK, None, {"strenghts": [1]}), "Did you mean 'strengths'"),
         (("probe", TASK, None, {"strengths": [0]}), "expected a number above 0"),

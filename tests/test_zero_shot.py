@@ -131,3 +131,11 @@ def test_a_table_and_a_comparison_take_likelihoods_as_they_take_probabilities(re
     capsys.readouterr()
     assert run_words(["compare", "tata", "twin", "--suite", "mine", "--json"]) == 0
     assert "auroc" in capsys.readouterr().out
+
+
+def test_a_row_without_an_opinion_is_not_the_likeliest() -> None:
+    model: Any = Model([-5.0, 0.0, -20.0])
+    model.mean_log_likelihood = lambda sequences: np.array([-1.0, np.nan, -1.5])
+    found = run_protocol("zero_shot", model, TRAIN, Inputs(["ACGTA", "NNNN", "ACGT" * 5]), configure("zero_shot", TASK))
+    np.testing.assert_allclose(found.outputs[:, 0], [-1.0, np.log(0.25), -1.5])
+    assert found.chosen["notes"] == ["of 1 rows the model has no opinion: they count as ln 1/4 per base"]

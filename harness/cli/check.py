@@ -42,8 +42,7 @@ def check(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
 
     --golden: files, token ids and embedding of a hub checkpoint are those of the authors' own code.
     --model: outputs do not depend on batch, order, padding or call; finite; the same for the same seed.
-    --tasks: the file's facts agree with each other and with the data. --results: records parse, predictions have
-    their hash, and scores computed again from them agree.
+    --tasks: facts agree with each other and with the data. --results: records parse, hashes and scores are right.
     """
     face = o.form(format_name, as_json, piped="console")
     from ..data.sources import DataOptions

@@ -110,6 +110,8 @@ def _windows(stretches: Sequence[_Stretch], draw: Draw, what: str) -> Iterator[t
     """As many windows as asked for; each place is tried in the order of its number until its bases are known."""
     room = [max(0, s.end - s.start - draw.length + 1) for s in stretches]
     total, wanted = sum(room), draw.rows.get(what.split("/")[1], 0)
+    if wanted > 2 * total > 0:
+        raise DataError(f"{what}: {wanted:,} windows of {draw.length:,} bases are more than there are places for them")
     genomes = {path: packed_genome(path) for path in dict.fromkeys(s.path for s in stretches)} if total else {}
     found = 0
     for number in range(wanted * _TRIES if total else 0):

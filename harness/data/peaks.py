@@ -60,7 +60,7 @@ def read_peaks(task: Task, split: str, options: DataOptions) -> Rows:
     tracks = [_read_track(task, files[name], options, wanted) for name in task.target.classes]
     starts, labels, names = [], [], []
     for chromosome in bins.chromosomes.get(split, ()):
-        end = lengths.get(find_chromosome(chromosome, lengths) or "", 0)
+        end = _length(chromosome, lengths, task)
         edges = np.arange(end // bins.size + 1) * bins.size
         covered = np.stack([_covered(track[chromosome], edges, bins.share) for track in tracks])
         kept = np.flatnonzero(covered.any(axis=0))
@@ -68,11 +68,21 @@ def read_peaks(task: Task, split: str, options: DataOptions) -> Rows:
         digits = covered[:, kept].T + np.uint8(ord("0"))
         labels += [row.tobytes().decode() for row in digits.astype(np.uint8)]
         names += [chromosome] * len(kept)
+    if not starts:
+        raise DataError(f"{task.name}: no bin of {split} is under a peak: are peaks and genome of one build?")
     sides = (bins.window - bins.size) // 2
     windows = [Window(n, s - sides, s - sides + bins.window) for n, s in zip(names, starts, strict=True)]
     sequences = read_places(genomes, [""] * len(windows), windows, f"{split} bins", True)
     blocks = [f"{n}:{s // bins.group}" for n, s in zip(names, starts, strict=True)]
     return Rows(sequences, [], labels, {"chromosome": names, "block": blocks})
+
+
+def _length(chromosome: str, lengths: Mapping[str, int], task: Task) -> int:
+    name = find_chromosome(chromosome, lengths)
+    if name is None:
+        known = ", ".join(list(lengths)[:6])
+        raise DataError(f"{task.name}: `bins.chromosomes` names {chromosome}, the genome has only {known}")
+    return lengths[name]
 
 
 def _bins(task: Task) -> tuple[Bins, Mapping[str, str]]:

@@ -190,7 +190,7 @@ def keys_at(model: type[BaseModel], place: tuple[str | int, ...]) -> list[str]:
     >>> keys_at(TaskModel, ("source", "hub", "rvision"))
     ['repo', 'revision']
     """
-    if "files" in place[-2:]:
+    if "files" in place[-2:] or place[-2:-1] in (("rows",), ("chromosomes",)):
         return ["train", "dev", "test", "all"]
     inner = [_INNER[step] for step in place[:-1] if isinstance(step, str) and step in _INNER]
     return list((inner[-1] if inner else model).model_fields)

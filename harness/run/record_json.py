@@ -74,14 +74,15 @@ def plain(value: Any) -> Any:
     if value is None or type(value) in _PLAIN:
         return value
     if isinstance(value, float):
-        return value if math.isfinite(value) else None
+        return float(value) if math.isfinite(value) else None
     if is_dataclass(value) and not isinstance(value, type):
         return plain(asdict(value))
     if isinstance(value, Mapping):
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [plain(v) for v in (sorted(value) if isinstance(value, (set, frozenset)) else value)]
-    return plain(value.tolist()) if hasattr(value, "tolist") else str(value)
+    known = value.tolist() if hasattr(value, "tolist") else value if isinstance(value, (int, str)) else str(value)
+    return plain(known) if known is not value else value
 
 
 def steady(record: RunRecord) -> dict[str, Any]:

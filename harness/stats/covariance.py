@@ -46,4 +46,5 @@ def gaussian(covariance: Array, names: Sequence[str], stream: str, count: int) -
 
 def _covariance(first: Array, second: Array) -> Array:
     a, b = (x - x.mean(axis=1, keepdims=True) for x in (first, second))
-    return np.asarray(a @ b.T / a.shape[1])
+    # No BLAS: its threads would wait busily longer than they work, and add in another order on another machine.
+    return np.asarray(np.einsum("ik,jk->ij", a, b) / a.shape[1])

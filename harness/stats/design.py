@@ -106,7 +106,7 @@ def refusal(truth: Array, target: Target, design: Design) -> str:
 
 
 def caution(truth: Array, target: Target) -> str:
-    """Which labels of a multilabel task are in the score, but too rare for its interval to be wide enough."""
+    """Which labels of a multilabel task are in the score, but perhaps too rare for its interval to be wide enough."""
     if target.kind != "multilabel":
         return ""
     rows = rarer_rows(truth)
@@ -116,7 +116,7 @@ def caution(truth: Array, target: Target) -> str:
     first = ", ".join(target.classes[label] for label in rare[:NAMED])
     names = first if len(rare) <= NAMED else f"{first} and {len(rare) - NAMED} more"
     what = f"{len(rare)} of {len(rows)} labels {'has' if len(rare) == 1 else 'have'}"
-    return f"{what} fewer than {RAREST_CLASS} rows of the rarer class ({names}): the interval is rather too narrow"
+    return f"{what} fewer than {RAREST_CLASS} rows of the rarer class ({names}): the interval may be too narrow"
 
 
 def rarer_rows(truth: Array) -> Array:

@@ -144,7 +144,7 @@ def _studentised(draws: Array, first: list[int], variance: Array, second: int) -
     gaps -= draws[second]
     spread = np.sqrt(np.einsum("ij,ij->i", gaps, gaps) / gaps.shape[1])
     known = (variance > 0) & (spread > 0)
-    gaps /= np.where(known, spread, np.inf)[:, None]
+    gaps *= np.divide(1.0, spread, out=np.zeros_like(spread), where=known)[:, None]
     return np.asarray(gaps)
 
 

@@ -39,10 +39,16 @@ def stand(fields: Sequence[Field], problems: list[str]) -> Board:
     rankings: dict[tuple[str, str], Ranking] = {}
     backend = _backend(fields)
     for one in fields:
-        measured = _measured(one, problems, backend)
-        rankings |= measured.rankings
-        views += _views(measured)
+        ranked, viewed = _stood(one, problems, backend)
+        rankings |= ranked
+        views += viewed
     return Board(tuple(fields), tuple(views), rankings, tuple(problems))
+
+
+def _stood(one: Field, problems: list[str], backend: Backend) -> tuple[dict[tuple[str, str], Ranking], list[View]]:
+    """The rankings and views of one field; its resamples, megabytes for each task, are let go."""
+    measured = _measured(one, problems, backend)
+    return measured.rankings, list(_views(measured))
 
 
 def _backend(fields: Sequence[Field]) -> Backend:
