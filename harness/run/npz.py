@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import math
 import zipfile
+import zlib
 from collections.abc import Mapping
 from functools import lru_cache
+from tokenize import TokenError
 from typing import Any, cast
 
 import numpy as np
@@ -17,6 +19,18 @@ from dnabench.harness.types import OutputKind, Predictions
 
 Array = NDArray[Any]
 
+_BROKEN = (
+    ValueError,
+    KeyError,
+    EOFError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What reading a foreign or damaged archive raises: encrypted, of an unknown compression, with a garbled head."""
 _COLUMN = "column."
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The oldest time a zip can hold: no clock enters the bytes."""
@@ -43,7 +57,7 @@ def from_bytes(data: bytes, where: str) -> Predictions:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             arrays = {name.removesuffix(".npy"): _from_npy(archive.read(name)) for name in archive.namelist()}
         return _predictions(arrays)
-    except (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile) as problem:
+    except _BROKEN as problem:
         raise RecordError(
             f"{where} is not a file of predictions ({problem}): delete it and run the cell again"
         ) from problem
@@ -86,10 +100,9 @@ def _from_npy(data: bytes) -> Array:
         raise ValueError("an array of another format than .npy 1.0")
     start = 10 + int.from_bytes(data[8:10], "little")
     shape, columns_first, dtype = _npy_header(data[8:start])
-    if dtype.hasobject or dtype.itemsize * math.prod(shape) != len(data) - start:
+    if dtype.hasobject or not dtype.itemsize or dtype.itemsize * math.prod(shape) != len(data) - start:
         raise ValueError("an array that is cut short or holds objects")
-    flat = np.frombuffer(data, dtype, offset=start) if dtype.itemsize else np.zeros(math.prod(shape), dtype)
-    return flat.reshape(shape, order="F" if columns_first else "C").copy()
+    return np.frombuffer(data, dtype, offset=start).reshape(shape, order="F" if columns_first else "C").copy()
 
 
 @lru_cache(1024)
