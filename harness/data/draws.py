@@ -24,6 +24,8 @@ from .sources import DataOptions
 
 _DEAL = ("train",) * 8 + ("dev", "test")
 _TRIES = 200
+_NEAR = 500_000
+"""Bases within which windows count as neighbours where no blocks are named."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +65,11 @@ def read_draws(task: Task, split: str, options: DataOptions) -> Rows:
     columns: dict[str, list[str]] = {"chromosome": [], "block": []}
     for name in task.target.classes:
         stretches = [s for path in _paths(task, name, split, options) for s in _stretches(path, split, draw)]
-        for stretch, bases in _windows(stretches, draw, f"{name}/{split}"):
+        for (chromosome, start), bases in _windows(stretches, draw, f"{name}/{split}"):
             sequences.append(bases)
             labels.append(name)
-            columns["chromosome"].append(f"{name}:{stretch.chromosome}")
-            columns["block"].append(f"{name}:{stretch.chromosome}:{stretch.start}")
+            columns["chromosome"].append(f"{name}:{chromosome}")
+            columns["block"].append(f"{name}:{chromosome}:{start // (draw.blocks or _NEAR)}")
     return Rows(sequences, [], labels, columns)
 
 
@@ -106,7 +108,7 @@ def _home(chromosome: str, draw: Draw) -> str:
     return next((split for split, names in draw.chromosomes.items() if bare in names), "train")
 
 
-def _windows(stretches: Sequence[_Stretch], draw: Draw, what: str) -> Iterator[tuple[_Stretch, str]]:
+def _windows(stretches: Sequence[_Stretch], draw: Draw, what: str) -> Iterator[tuple[tuple[str, int], str]]:
     """As many windows as asked for; each place is tried in the order of its number until its bases are known."""
     room = [max(0, s.end - s.start - draw.length + 1) for s in stretches]
     total, wanted = sum(room), draw.rows.get(what.split("/")[1], 0)
@@ -119,7 +121,7 @@ def _windows(stretches: Sequence[_Stretch], draw: Draw, what: str) -> Iterator[t
         stretch, start = _at(stretches, room, place % total)
         bases = genomes[stretch.path].strings(stretch.chromosome, [start], [start + draw.length])[0].upper()
         if draw.length - sum(map(bases.count, "ACGT")) <= draw.most_n * draw.length:
-            yield stretch, bases if place // total % 2 else reverse_complement(bases)
+            yield (stretch.chromosome, start), bases if place // total % 2 else reverse_complement(bases)
             found += 1
             if found == wanted:
                 return

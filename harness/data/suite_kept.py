@@ -22,20 +22,22 @@ def read_kept(path: Path, cache: Path) -> Suite:
 
     Raises TaskFileError as `suite_file.read_suite` does. A cache that cannot be written is no fault.
     """
-    kept = cache / "suites" / f"{_key(path)}.json"
+    place = cache / "suites" / f"{_key(path)}.json"
+    kept = _kept(place, str(path.parent))
+    if kept is None:
+        from .suite_file import read_suite
+
+        kept = read_suite(path)
+        _keep(kept, place)
+    return kept
+
+
+def _kept(place: Path, folder: str) -> Suite | None:
+    """None where nothing is kept yet, or it was cut short: then the file itself is read."""
     try:
-        return _suite(json.loads(kept.read_text(encoding="utf-8")), str(path.parent))
+        return _suite(json.loads(place.read_text(encoding="utf-8")), folder)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        # Not kept yet, or cut short: the file itself is read.
-        suite = _read(path)
-    _keep(suite, kept)
-    return suite
-
-
-def _read(path: Path) -> Suite:
-    from .suite_file import read_suite
-
-    return read_suite(path)
+        return None
 
 
 def _keep(suite: Suite, kept: Path) -> None:
