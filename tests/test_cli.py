@@ -318,6 +318,13 @@ def test_a_bug_of_ours_keeps_its_traceback(toy: Path, monkeypatch: pytest.Monkey
         run_words(["run", "-m", "gc", "-s", "toy"])
 
 
+HEEDING = (
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from dnabench.harness.cli import main; main(sys.argv[1:])"
+)
+"""The command line, also where a shell started the tests in the background, deaf to interrupts."""
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_an_interrupted_run_ends_with_130_and_goes_on_from_there(toy: Path) -> None:
     Path("slow.py").write_text(
@@ -331,7 +338,7 @@ def test_an_interrupted_run_ends_with_130_and_goes_on_from_there(toy: Path) -> N
         "        pathlib.Path('started').touch()\n"
         "        time.sleep(60)\n"
     )
-    words = [sys.executable, "-m", "dnabench", "run", "-m", "gc,slow.py:Slow", "-s", "toy", "-t", "gc"]
+    words = [sys.executable, "-c", HEEDING, "run", "-m", "gc,slow.py:Slow", "-s", "toy", "-t", "gc"]
     process = subprocess.Popen(words, cwd=toy, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
     while not Path("started").exists() and time.monotonic() < deadline:

@@ -137,7 +137,7 @@ def test_lines_are_counted_as_an_editor_does() -> None:
         (b"<!DOCTYPE html><html>", ("web page",)),
         (b"version https://git-lfs.github.com/spec/v1\n", ("LFS",)),
         (bytes(range(1, 256)), ("UTF-8",)),
-        (gzip.compress(CSV), ("not a text file",)),
+        (gzip.compress(CSV, mtime=0), ("not a text file",)),
     ],
 )
 def test_bad_input_is_one_sentence_with_file_and_line(data: bytes, said: tuple[str, ...]) -> None:

@@ -44,6 +44,12 @@ def test_peers_break_pairs_or_waste_them() -> None:
     assert 0.90 <= paired <= 0.99
 
 
+def test_rows_of_a_pair_counted_apart_promise_too_much() -> None:
+    twice, once = shares(measure.pairs_counted_twice(613, 0.9, 2000)).values()
+    assert twice < 0.9
+    assert once > 0.92
+
+
 def test_groups_are_honest_where_rows_are_not_independent() -> None:
     declared, ignored = shares(measure.groups("22 chromosomes", measure.CHROMOSOMES, 0.2, SETS)).values()
     assert declared >= 0.91
