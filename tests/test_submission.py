@@ -33,12 +33,9 @@ def task(write_suite: SuiteWriter) -> Task:
     return registry.find_tasks((), [str(write_suite(("a",)))])[0]
 
 
-def test_rows(task: Task) -> tuple[Sequence[str], Any]:
+def rows_to_predict(task: Task) -> tuple[Sequence[str], Any]:
     split = load_splits(task).test
     return split.sequences, split.labels
-
-
-test_rows.__test__ = False  # type: ignore[attr-defined]
 
 
 def sheet(path: Path, head: Iterable[str], *columns: Iterable[Any]) -> Path:
@@ -54,7 +51,7 @@ def probabilities(n: int) -> list[float]:
 
 
 def test_rows_in_any_order_are_matched_by_their_sequence(task: Task, tmp_path: Path) -> None:
-    sequences, labels = test_rows(task)
+    sequences, labels = rows_to_predict(task)
     said, order = probabilities(len(sequences)), np.random.default_rng(1).permutation(len(sequences))
     path = sheet(
         tmp_path / "p.csv", ["sequence", "probability"], [sequences[i].lower() for i in order], [said[i] for i in order]
@@ -71,7 +68,7 @@ def test_every_kind_of_table_says_the_same(task: Task, tmp_path: Path, name: str
     pytest.importorskip("pyarrow")
     import pandas as pd
 
-    sequences, _ = test_rows(task)
+    sequences, _ = rows_to_predict(task)
     keys = content_keys(load_splits(task).test.inputs)
     said = probabilities(len(sequences))
     path = tmp_path / name
@@ -83,7 +80,7 @@ def test_every_kind_of_table_says_the_same(task: Task, tmp_path: Path, name: str
 
 
 def test_our_own_npz_comes_back_as_it_was(task: Task, tmp_path: Path) -> None:
-    n = len(test_rows(task)[0])
+    n = len(rows_to_predict(task)[0])
     first = read_submission(sheet(tmp_path / "p.csv", ["probability"], probabilities(n)), task)
     (tmp_path / "p.npz").write_bytes(to_bytes(first))
     again = read_submission(tmp_path / "p.npz", task)
@@ -92,7 +89,7 @@ def test_our_own_npz_comes_back_as_it_was(task: Task, tmp_path: Path) -> None:
 
 
 def test_seeds_classes_and_scores_have_columns_of_their_own(task: Task, tmp_path: Path) -> None:
-    n = len(test_rows(task)[0])
+    n = len(rows_to_predict(task)[0])
     names = ["motif", "plain"] * (n // 2)
     seeds = sheet(tmp_path / "s.csv", ["seed", "prediction"], [0] * n + [4] * n, names + names[::-1])
     read = read_submission(seeds, task)
@@ -103,7 +100,7 @@ def test_seeds_classes_and_scores_have_columns_of_their_own(task: Task, tmp_path
 
 def broken(head: Sequence[str], change: Callable[[dict[str, list[Any]]], None]) -> Callable[[Task, Path], Path]:
     def write(task: Task, path: Path) -> Path:
-        sequences, labels = test_rows(task)
+        sequences, labels = rows_to_predict(task)
         n = len(sequences)
         columns: dict[str, list[Any]] = {
             "sequence": list(sequences),
@@ -149,7 +146,7 @@ def test_a_file_that_is_not_of_the_task_is_refused_with_the_reason(task: Task, t
 
 
 def test_an_npz_with_forged_labels_another_task_or_no_outputs_is_refused(task: Task, tmp_path: Path) -> None:
-    sequences, labels = test_rows(task)
+    sequences, labels = rows_to_predict(task)
     outputs, path = np.full((len(sequences), 2), 0.5), tmp_path / "p.npz"
     for arrays, reason in (
         ({"outputs": outputs, "truth": 1 - labels}, "60 of 60 labels"),
@@ -190,7 +187,7 @@ def test_a_class_is_known_by_its_name_before_its_number(names: list[str]) -> Non
 
 
 def test_a_submission_is_stored_as_a_claim_and_stands_up_to_the_check(task: Task, tmp_path: Path) -> None:
-    n, where = len(test_rows(task)[0]), Where(DataOptions(), tmp_path / "results")
+    n, where = len(rows_to_predict(task)[0]), Where(DataOptions(), tmp_path / "results")
     file = sheet(tmp_path / "p.csv", ["probability"], probabilities(n))
     done = submit(file, task, Claim("theirs", by="somebody", weights="org/name@abc"), where)
     record = done.record
@@ -250,6 +247,6 @@ def test_a_whole_run_is_checked_and_copied_with_its_card(tmp_path: Path, capsys:
 def test_a_table_says_whose_scores_were_submitted(task: Task, tmp_path: Path) -> None:
     from dnabench.harness.report.tables import score_table
 
-    file = sheet(tmp_path / "p.csv", ["probability"], probabilities(len(test_rows(task)[0])))
+    file = sheet(tmp_path / "p.csv", ["probability"], probabilities(len(rows_to_predict(task)[0])))
     done = submit(file, task, Claim("theirs"), Where(DataOptions()))
     assert score_table([done.record]).head[1] == "theirs (submitted)"

@@ -61,7 +61,7 @@ def check_golden(adapter: Any, entry: Entry) -> Iterator[Finding]:
     for file, facts in sorted(entry["files"].items()):
         path = Path(adapter.folder) / file
         if path.is_file():
-            yield guarded(name, file, lambda path=path, facts=facts: _file(name, path, facts))  # type: ignore[misc]
+            yield guarded(name, file, lambda path=path, facts=facts: _file(name, path, facts))  # type: ignore[misc]  # bound now, called later
     if entry.get("input_ids"):
         yield guarded(name, "token ids", lambda: _ids(name, adapter, entry))
     yield guarded(name, "embedding", lambda: _embedding(name, adapter, entry))

@@ -40,7 +40,7 @@ def precision_looks(subject: str, adapter: Any, first: Rows, probes: Sequence[st
     """How far 16 bits are from float32, for adapters that are read by dnabench's own engine."""
     if hasattr(adapter, "reader") and hasattr(adapter, "reading"):
         for dtype in ("bfloat16", "float16"):
-            yield dtype, lambda dtype=dtype: _drift(subject, adapter, first, probes, dtype)  # type: ignore[misc]
+            yield dtype, lambda dtype=dtype: _drift(subject, adapter, first, probes, dtype)  # type: ignore[misc]  # bound now, called later
 
 
 def gradient(subject: str, adapter: Any, probes: Sequence[str]) -> Finding:
