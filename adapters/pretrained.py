@@ -222,7 +222,8 @@ class Pretrained:
             self._check_size()
             fill(network.port, read_weights(self._files))
         try:
-            prove(network, self.tokenizer.encode(PROBE).ids.tolist(), self.name)
+            tokens, _ = self.card.context(self.config)
+            prove(network, self.tokenizer.encode(PROBE).ids[:tokens].tolist(), self.name)
         except IndexError:
             raise AdapterError(f"{self.name}: its tokenizer gives ids that its network has no row for") from None
         network.eval()

@@ -260,7 +260,11 @@ class BytePairs:
         except ImportError:
             raise AdapterError(f"{self.file} is read by the tokenizers library: pip install tokenizers.") from None
         content = self.file.read_bytes()
-        return Library.from_str((gzip.decompress(content) if self.file.suffix == ".gz" else content).decode())
+        library = Library.from_str((gzip.decompress(content) if self.file.suffix == ".gz" else content).decode())
+        # A file may keep the length that rows were cut or padded to when it was saved; nothing is cut here unseen.
+        library.no_truncation()
+        library.no_padding()
+        return library
 
 
 def padded(rows: Sequence[Tokens], pad: int, *, left: bool) -> tuple[Ints, Ints]:

@@ -255,3 +255,14 @@ def test_a_record_without_numbers_takes_the_predictions_away(tmp_path: Path) -> 
     put(path, record(status="failed", scores={}))
     assert not path.with_suffix(".npz").exists()
     assert store.read_record(path).outputs is None
+
+
+@pytest.mark.parametrize("words", [["gene A", "", "chr2"], ["gène", "β", "x"]])
+def test_texts_beside_predictions_come_back_as_they_were_and_ascii_takes_a_byte_a_character(words: list[str]) -> None:
+    texts = np.array([word.ljust(100) + "." for word in words] * 1000, dtype=object)
+    keys, truth = np.arange(3000, dtype=np.uint64), np.zeros(3000)
+    whole = Predictions("s/t", "value", keys, truth, np.zeros((1, 3000, 1)), ("seed 0",), {"group": texts})
+    data = npz.to_bytes(whole)
+    assert list(npz.from_bytes(data, "here").columns["group"]) == list(texts)
+    ascii_only = all(word.isascii() for word in words)
+    assert (len(data) < 3000 * 140) == ascii_only

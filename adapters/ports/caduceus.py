@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .network import HubNetwork, Output, load_tied, read_config, require, rounded_up
+from .network import HubNetwork, Output, read_config, require, rounded_up
 from .selective_scan import scan
 
 
@@ -79,6 +79,9 @@ class Config:
 class Caduceus(HubNetwork):
     """The network with its masked-language-model head; logits at a position are about the token there."""
 
+    optional = ("*.complement_map",)
+    body = "caduceus."
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         require(
@@ -94,7 +97,7 @@ class Caduceus(HubNetwork):
         words = nn.Embedding(vocabulary, config.d_model)
         head = nn.Linear(config.d_model, vocabulary, bias=False)
         nn.init.normal_(words.weight, std=read_config(Start, config.initializer_cfg).initializer_range)
-        if config.tie_word_embeddings:
+        if config.tie_word_embeddings or config.rcps:  # PS ties them whatever the configuration says
             head.weight = words.weight
         self.caduceus = nn.ModuleDict({"backbone": Backbone(config, words)})
         self.lm_head = StrandHead(config, head) if config.rcps else head
@@ -109,12 +112,6 @@ class Caduceus(HubNetwork):
         logits = self.lm_head(states[-1]).float() if with_logits else None
         reported = states if self.config.fused_add_norm else states[:-1]
         return Output(states[-1], tuple(reported) if all_layers else (), logits)
-
-    def load_hub_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Puts the tensors of a hub file in; files of the bare model lack the prefix and the head's complement."""
-        if not any(name.startswith("caduceus.") for name in weights):
-            weights = {f"caduceus.{name}": tensor for name, tensor in weights.items()}
-        load_tied(self, weights, optional=("lm_head.complement_map",))
 
 
 class Backbone(nn.Module):

@@ -50,6 +50,9 @@ class ConvNova(HubNetwork):
     def __init__(self, config: Config) -> None:
         super().__init__()
         require(config.kernel_size % 2 == 1, f"kernel_size is {config.kernel_size}; ConvNova needs an odd one.")
+        require(
+            config.alphabet_size == UNKNOWN + 1, f"alphabet_size is {config.alphabet_size}; ConvNova has A, C, G, T, N."
+        )
         self.config = config
         width, letters = config.hidden_dim, config.alphabet_size
         dilations = schedule(config.num_conv1d, config.num_cnn_stacks, config.dilation)
@@ -97,10 +100,6 @@ class ConvNova(HubNetwork):
         others = tuple(x.transpose(1, 2) for x in complements[:-1])
         extras = {"stem_and_layer_features": states, "complement_features": others}
         return Output(last, (*states, last), logits, dict(extras))
-
-    def load_hub_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Puts the tensors of a state dict in, or of a Lightning checkpoint's, which writes `model.` before names."""
-        super().load_hub_weights({name.removeprefix("model."): tensor for name, tensor in weights.items()})
 
     def _one_hot(self, ids: Tensor, letters: int) -> Tensor:
         return functional.one_hot(ids, letters).transpose(1, 2).to(self.linear.weight.dtype)

@@ -18,10 +18,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .network import HubNetwork, Output, activation, initialise, read_config, require
+from .network import HubNetwork, Output, activation, initialise, read_config, refuse, require, require_heads
 
 # Carried by hub files and read by no language-model output.
 UNUSED = ("bert.pooler.*", "bert.embeddings.position_ids", "cls.seq_relationship.*")
+DECODER = {
+    "is_decoder": "attention to earlier tokens only",
+    "add_cross_attention": "attention to another sequence",
+    "pruned_heads": "layers with heads cut out",
+}
+"""Keys of BERT's configurations that would make another network of it."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,7 @@ class DNABERT(HubNetwork):
     """The encoder with its masked-language-model head."""
 
     unused = UNUSED
+    body = "bert."
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -122,9 +129,10 @@ class Embeddings(nn.Module):
 class Encoder(nn.Module):
     """The layers."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, attention: type[SelfAttention] | None = None) -> None:
         super().__init__()
-        self.layer = nn.ModuleList(Layer(config) for _ in range(config.num_hidden_layers))
+        kind = attention or SelfAttention
+        self.layer = nn.ModuleList(Layer(config, kind(config)) for _ in range(config.num_hidden_layers))
 
     def forward(self, x: Tensor, attend: Tensor | None, all_layers: bool) -> list[Tensor]:
         """The last state; before it, if wanted, the embedding and the state after every layer."""
@@ -138,10 +146,10 @@ class Encoder(nn.Module):
 class Layer(nn.Module):
     """LN(x + Attention x), then LN(x + MLP x)."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, attention: SelfAttention) -> None:
         super().__init__()
         width, inner = config.hidden_size, config.intermediate_size
-        self.attention = nn.ModuleDict({"self": SelfAttention(config), "output": AddNorm(config, config.hidden_size)})
+        self.attention = nn.ModuleDict({"self": attention, "output": AddNorm(config, width)})
         self.intermediate = nn.ModuleDict({"dense": nn.Linear(width, inner)})
         self.activation = activation(config.hidden_act)
         self.output = AddNorm(config, inner)
@@ -159,6 +167,7 @@ class SelfAttention(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         width = config.hidden_size
+        require_heads(width, config.num_attention_heads)
         self.heads, self.dropout = config.num_attention_heads, config.attention_probs_dropout_prob
         self.query = nn.Linear(width, width)
         self.key = nn.Linear(width, width)
@@ -216,4 +225,5 @@ class Predictions(nn.Module):
 
 def from_config(config: Mapping[str, Any]) -> DNABERT:
     """The network of a hub config.json."""
+    refuse(config, DECODER)
     return DNABERT(read_config(Config, config))

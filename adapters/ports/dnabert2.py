@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .network import HubNetwork, Output, activation, initialise, read_config
+from .network import HubNetwork, Output, activation, initialise, read_config, require_heads
 
 UNUSED = ("*embeddings.position_ids", "*embeddings.token_type_ids", "bert.pooler.*")
 PAD_SCORE = -10_000.0
@@ -47,6 +47,7 @@ class DNABERT2(HubNetwork):
     """The encoder below the key prefix `bert.` with its masked-language-model head."""
 
     unused = UNUSED
+    body = "bert."
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -76,6 +77,7 @@ class DNABERTS(HubNetwork):
     """The same encoder without a prefix, and a pooler: DNABERT-S, which has no language-model head."""
 
     unused = UNUSED
+    body = "bert."
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -157,6 +159,7 @@ class Attention(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
+        require_heads(config.hidden_size, config.num_attention_heads)
         self.heads = config.num_attention_heads
         self.dropout = config.attention_probs_dropout_prob
         self.Wqkv = nn.Linear(config.hidden_size, 3 * config.hidden_size)

@@ -7,14 +7,28 @@ Source of the published layout: ML-Bioinfo-CEITEC/genomic_benchmarks, src/genomi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .network import read_config
+
 KERNEL = 8
 CHANNELS = (16, 8, 4)
+
+
+@dataclass(frozen=True)
+class Config:
+    """Sizes of the published network."""
+
+    number_of_classes: int
+    input_len: int
+    vocab_size: int
+    embedding_dim: int = 100
 
 
 class GenomicBenchmarksCNN(nn.Module):
@@ -72,16 +86,11 @@ class GenomicBenchmarksCNN(nn.Module):
         return raw
 
 
-def from_config(config: dict[str, Any]) -> GenomicBenchmarksCNN:
+def from_config(config: Mapping[str, Any]) -> GenomicBenchmarksCNN:
     """The published network of a configuration: two classes share one output."""
-    classes = config["number_of_classes"]
-    return GenomicBenchmarksCNN(
-        1 if classes == 2 else classes,
-        config["input_len"],
-        config["vocab_size"],
-        config["embedding_dim"],
-        as_published=True,
-    )
+    sizes = read_config(Config, config)
+    outputs = 1 if sizes.number_of_classes == 2 else sizes.number_of_classes
+    return GenomicBenchmarksCNN(outputs, sizes.input_len, sizes.vocab_size, sizes.embedding_dim, as_published=True)
 
 
 def positions_left(length: int) -> int:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from . import dnabert
 from .dnabert import Embeddings, Encoder, Predictions, SelfAttention
-from .network import HubNetwork, Output, activation, initialise, read_config, require, rotary_angles, rotate
+from .network import HubNetwork, Output, activation, initialise, read_config, refuse, require, rotary_angles, rotate
 
 # Carried by hub files, read by nothing here: a buffer, and heads that the named architecture does not have.
 UNUSED = (
@@ -46,13 +46,16 @@ class GENALM(HubNetwork):
     """The encoder with its masked-language-model head and, for BertForPreTraining, the pooler and the pair head."""
 
     unused = UNUSED
+    body = "bert."
 
     def __init__(self, config: Config) -> None:
         super().__init__()
         _check(config)
         self.config = config
         embeddings = Embeddings(config, with_positions=config.position_embedding_type == "absolute")
-        encoder = PreNormEncoder(config) if config.pre_layer_norm else Encoder(config)
+        attention = RotaryAttention if config.position_embedding_type == "rotary" else SelfAttention
+        layers = PreNormEncoder if config.pre_layer_norm else Encoder
+        encoder = layers(config, attention)
         self.bert = nn.ModuleDict({"embeddings": embeddings, "encoder": encoder})
         predictions = Predictions(config)
         self.cls = nn.ModuleDict({"predictions": predictions})
@@ -92,9 +95,9 @@ class GENALM(HubNetwork):
 class PreNormEncoder(nn.Module):
     """Pre-norm layers and, where the configuration says so, a norm after the last."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, attention: type[SelfAttention]) -> None:
         super().__init__()
-        self.layer = nn.ModuleList(PreNormLayer(config) for _ in range(config.num_hidden_layers))
+        self.layer = nn.ModuleList(PreNormLayer(config, attention(config)) for _ in range(config.num_hidden_layers))
         self.normed = config.last_layer_norm is not False
         if self.normed:
             self.last_layer_ln = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
@@ -113,11 +116,9 @@ class PreNormEncoder(nn.Module):
 class PreNormLayer(nn.Module):
     """x + Attention(LN x), then x + MLP(LN x)."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, attention: SelfAttention) -> None:
         super().__init__()
         width, inner = config.hidden_size, config.intermediate_size
-        rotary = config.position_embedding_type == "rotary"
-        attention = RotaryAttention(config) if rotary else SelfAttention(config)
         self.pre_attention_ln = nn.LayerNorm(width, eps=config.layer_norm_eps)
         self.post_attention_ln = nn.LayerNorm(width, eps=config.layer_norm_eps)
         self.attention = nn.ModuleDict({"self": attention, "output": nn.ModuleDict({"dense": nn.Linear(width, width)})})
@@ -138,8 +139,9 @@ class PreNormLayer(nn.Module):
 class RotaryAttention(SelfAttention):
     """Attention whose queries and keys turn with their position, in the first `rotary_dim` channels of a head."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: dnabert.Config) -> None:
         super().__init__(config)
+        assert isinstance(config, Config), "GENA-LM's own configuration"
         self.turned = config.rotary_dim or config.hidden_size // config.num_attention_heads
         self.base = config.rotary_base
 
@@ -150,10 +152,9 @@ class RotaryAttention(SelfAttention):
 
 
 def _check(config: Config) -> None:
-    positions = ("absolute", "rotary") if config.pre_layer_norm else ("absolute",)
     require(
-        config.position_embedding_type in positions,
-        f"position_embedding_type {config.position_embedding_type!r} is none of {', '.join(positions)}.",
+        config.position_embedding_type in ("absolute", "rotary"),
+        f"position_embedding_type {config.position_embedding_type!r} is none of absolute, rotary.",
     )
     require(
         not config.sparse_config_cls,
@@ -167,5 +168,8 @@ def _check(config: Config) -> None:
 
 def from_config(config: Mapping[str, Any]) -> GENALM:
     """The network of a hub config.json; its architecture says whether the file has a pooler."""
-    pretraining = "pretraining" in str(config.get("architectures")).lower()
-    return GENALM(read_config(Config, {**config, "pretraining": pretraining}))
+    refuse(config, dnabert.DECODER)
+    told: dict[str, Any] = {"pretraining": "pretraining" in str(config.get("architectures")).lower()}
+    if "last_layer_norm" in config:
+        told["last_layer_norm"] = bool(config["last_layer_norm"])  # null is not absent: it means no
+    return GENALM(read_config(Config, {**config, **told}))

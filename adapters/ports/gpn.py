@@ -51,6 +51,8 @@ class Config:
 class GPN(HubNetwork):
     """The newer network with its masked-language-model head; its norms have no bias where `bias` is false."""
 
+    body = "model."
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         _check(config)
@@ -102,6 +104,8 @@ class GPN(HubNetwork):
 
 class ConvNet(HubNetwork):
     """The older network: norms behind every part and none at the end."""
+
+    body = "model."
 
     def __init__(self, config: Config) -> None:
         super().__init__()

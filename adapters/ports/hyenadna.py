@@ -57,6 +57,8 @@ class Config:
 class HyenaDNA(HubNetwork):
     """The network with its language-model head: logits at position i predict the token at i + 1."""
 
+    body = "hyena."
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
@@ -137,6 +139,11 @@ class HyenaOperator(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
+        longest = 2 * SHORT_PADDING + 1
+        require(
+            1 <= config.short_filter_order <= longest,
+            f"short_filter_order is {config.short_filter_order}; HyenaDNA's padding allows {longest} at most.",
+        )
         self.order, self.width = config.hyena_order, config.d_model
         inner = config.d_model * (config.hyena_order + 1)
         self.in_proj = nn.Linear(config.d_model, inner)
@@ -161,7 +168,7 @@ class HyenaOperator(nn.Module):
 class LongFilter(nn.Module):
     """A filter value for every position and channel, from a sine network and an exponential window.
 
-    The same sine frequencies serve after every layer; the hub's file keeps them once, under `.1.freq`.
+    The same sine frequencies serve after every layer: safetensors keep them once, under `.1.freq`, pickles each time.
     """
 
     def __init__(self, config: Config) -> None:
@@ -171,28 +178,18 @@ class LongFilter(nn.Module):
             f"emb_dim is {config.emb_dim}; HyenaDNA's positions need an odd number of at least 3.",
         )
         order, width = config.filter_order, config.d_model * (config.hyena_order - 1)
-        inner = {str(2 * i): nn.Linear(order, order) for i in range(1, config.num_inner_mlps + 1)}
-        self.last = str(2 * (config.num_inner_mlps + 1))
+        sine = Sine(order, config.activation_freq, trained=config.train_freq)
+        inner = [layer for _ in range(config.num_inner_mlps) for layer in (nn.Linear(order, order), sine)]
         self.bias = nn.Parameter(torch.randn(width))
         self.pos_emb = Positions(config.max_seq_len, config.emb_dim)
-        self.implicit_filter = nn.ModuleDict(
-            {
-                "0": nn.Linear(config.emb_dim, order),
-                "1": Sine(order, config.activation_freq, trained=config.train_freq),
-                **inner,
-                self.last: nn.Linear(order, width, bias=False),
-            }
-        )
+        first, last = nn.Linear(config.emb_dim, order), nn.Linear(order, width, bias=False)
+        self.implicit_filter = nn.Sequential(first, sine, *inner, last)
         self.modulation = Window(width)
 
     def forward(self, length: int) -> Tensor:
         """Filters (channels, length) for the first positions."""
         z, t = self.pos_emb.z[0, :length], self.pos_emb.t[0, :length]
-        h, sine = z.to(self.bias.dtype), self.implicit_filter["1"]
-        for name, layer in self.implicit_filter.items():
-            if name not in ("1", self.last):
-                h = sine(layer(h))
-        filters: Tensor = self.implicit_filter[self.last](h) * self.modulation(t)
+        filters: Tensor = self.implicit_filter(z.to(self.bias.dtype)) * self.modulation(t)
         return filters.transpose(0, 1).contiguous()
 
 

@@ -6,7 +6,7 @@ level only: hence `type: ignore[index]` where a network reaches into one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar, TypeVar
@@ -20,6 +20,8 @@ from dnabench.harness.errors import AdapterError
 C = TypeVar("C")
 NAMED = 8
 """Tensors that an error names before it counts."""
+WRAPPERS = ("module.", "_orig_mod.", "model.")
+"""What data parallelism, torch.compile and Lightning write in front of all names."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,20 @@ def require(true: bool, sentence: str) -> None:
     """AdapterError with this sentence where a configuration asks for what the port does not do."""
     if not true:
         raise AdapterError(sentence)
+
+
+def refuse(config: Mapping[str, Any], keys: Mapping[str, str]) -> None:
+    """AdapterError for the first of these keys that a configuration sets, with what it asks for.
+
+    >>> refuse({"is_decoder": False}, {"is_decoder": "attention to earlier tokens only"})
+    """
+    for key, what in keys.items():
+        require(not config.get(key), f"{key} is {config.get(key)!r}: the port does not have {what}.")
+
+
+def require_heads(width: int, heads: int) -> None:
+    """AdapterError where a width cannot be shared out among attention heads."""
+    require(heads > 0 and width % heads == 0, f"hidden_size {width} is no multiple of num_attention_heads {heads}.")
 
 
 def activation(name: str) -> Callable[[Tensor], Tensor]:
@@ -129,10 +145,34 @@ class HubNetwork(nn.Module):
 
     unused: ClassVar[tuple[str, ...]] = ()
     """Patterns of names that hub files carry and that no output depends on."""
+    optional: ClassVar[tuple[str, ...]] = ()
+    """Patterns of names that the configuration says as well, so that files may lack them."""
+    body: ClassVar[str] = ""
+    """Prefix of all below the heads, which files of the network without a head lack."""
 
     def load_hub_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Puts the tensors of a hub file in; RuntimeError names those that do not fit."""
-        load_tied(self, weights, self.unused)
+        named = renamed(weights, self.state_dict(), self.body, self.unused)
+        load_tied(self, named, self.unused, self.optional)
+
+
+def renamed(
+    weights: Mapping[str, Tensor], own: Collection[str], body: str = "", unused: tuple[str, ...] = ()
+) -> dict[str, Tensor]:
+    """Tensors by the names that a network has, without what wrappers write in front, with or without its body's prefix.
+
+    Names that fit nothing stay as they are. Raises RuntimeError where two names mean one tensor.
+
+    >>> sorted(renamed({"module.dense.weight": torch.ones(1), "other": torch.ones(1)}, {"bert.dense.weight"}, "bert."))
+    ['bert.dense.weight', 'other']
+    """
+    found: dict[str, Tensor] = {}
+    for name, tensor in weights.items():
+        fits = next((one for one in _spellings(name, body) if one in own or _fits(one, unused)), name)
+        if fits in found:
+            raise RuntimeError(f"{name} and another tensor of the file are both {fits}")
+        found[fits] = tensor
+    return found
 
 
 def load_tied(
@@ -161,6 +201,15 @@ def load_tied(
         more = f" and {len(wrong) - NAMED} more" if len(wrong) > NAMED else ""
         raise RuntimeError(f"missing, unknown or contradictory: {', '.join(sorted(wrong)[:NAMED])}{more}")
     network.load_state_dict({name: weights[name] for name in given.values()}, strict=False)
+
+
+def _spellings(name: str, body: str) -> Iterator[str]:
+    while True:
+        yield from (name, f"{body}{name}", name.removeprefix(body))
+        wrapper = next((one for one in WRAPPERS if name.startswith(one)), None)
+        if wrapper is None:
+            return
+        name = name.removeprefix(wrapper)
 
 
 def _fits(name: str, patterns: tuple[str, ...]) -> bool:

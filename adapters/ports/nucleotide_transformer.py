@@ -18,7 +18,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .network import HubNetwork, Output, initialise, read_config, require, rotary_angles, rotate
+from .network import (
+    HubNetwork,
+    Output,
+    initialise,
+    read_config,
+    refuse,
+    require,
+    require_heads,
+    rotary_angles,
+    rotate,
+)
 
 # Carried by hub files, read by nothing here: a head for protein contacts, positions that rotary models never look up,
 # buffers that are computed.
@@ -30,6 +40,12 @@ UNUSED = (
     "*.rotary_embeddings.inv_freq",
 )
 MASKED_IN_TRAINING = 0.15 * 0.8
+OTHERS = {
+    "is_decoder": "attention to earlier tokens only",
+    "add_cross_attention": "attention to another sequence",
+    "is_folding_model": "ESMFold's head",
+}
+"""Keys of ESM's configurations that would make another network of it."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +76,7 @@ class NucleotideTransformer(HubNetwork):
     """The encoder with its masked-language-model head."""
 
     unused = UNUSED
+    body = "esm."
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -120,10 +137,8 @@ class Embeddings(nn.Module):
         word = (ids != self.config.pad_token_id).long()
         positions = word.cumsum(1) * word + self.config.pad_token_id
         longest = self.config.max_position_embeddings - self.config.pad_token_id - 1
-        require(
-            ids.shape[1] <= longest,
-            f"{ids.shape[1]} tokens are more than the {longest} positions that this model has.",
-        )
+        tokens = ids.shape[1] if ids.shape[1] <= longest else int(word.sum(1).max())  # pads take no position
+        require(tokens <= longest, f"{tokens} tokens are more than the {longest} positions that this model has.")
         return positions
 
 
@@ -183,6 +198,7 @@ class Attention(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         width = config.hidden_size
+        require_heads(width, config.num_attention_heads)
         self.heads = config.num_attention_heads
         self.dropout = config.attention_probs_dropout_prob
         self.LayerNorm = nn.LayerNorm(width, eps=config.layer_norm_eps)
@@ -221,5 +237,6 @@ class Head(nn.Module):
 
 def from_config(config: Mapping[str, Any]) -> NucleotideTransformer:
     """The network of a hub config.json: v2 is told by `add_bias_fnn`, which only its own code knows."""
+    refuse(config, OTHERS)
     gated = "add_bias_fnn" in config or "modeling_esm" in str(config.get("auto_map"))
     return NucleotideTransformer(read_config(Config, {**config, "gated": gated}))

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from dnabench.harness.errors import AdapterError, needs_extra
 
-from .network import Output, load_tied
+from .network import Output, load_tied, require
 
 CLASSES = {
     "big_bird": ("BigBirdConfig", "BigBirdForMaskedLM"),
@@ -68,7 +68,8 @@ class BigBird(Stock):
     """BigBird whose kind of attention follows from each row's own length, never from what was read before.
 
     transformers turns a model to full attention for good when a short input comes. Here rows of a length go together:
-    full attention where block-sparse attention is not defined, block-sparse above. It computes in float32 always:
+    full attention where block-sparse attention is not defined or `attention_type` is original_full, block-sparse above.
+    It computes in float32 always:
     transformers' block-sparse code mixes its dtypes under autocast and fails.
     """
 
@@ -77,6 +78,7 @@ class BigBird(Stock):
         config = cast(Any, model).config
         cast(Any, model).bert.pooler = None  # nothing here reads it
         self.block = int(config.block_size)
+        self.sparse = config.attention_type == "block_sparse"
         self.full_up_to = (5 + 2 * int(config.num_random_blocks)) * self.block
 
     def forward(
@@ -84,8 +86,9 @@ class BigBird(Stock):
     ) -> Output:
         """As Stock's; the sparse rows of a batch are read by the number of blocks that they fill."""
         mask = torch.ones_like(ids) if mask is None else mask
+        require(not (mask[:, 1:] > mask[:, :-1]).any(), "BigBird reads rows that are padded on the right only.")
         lengths = mask.sum(1)
-        blocks = torch.where(lengths > self.full_up_to, -(-lengths // self.block), 0)
+        blocks = torch.where(lengths > self.full_up_to, -(-lengths // self.block), 0) * self.sparse
         kinds = sorted(set(blocks.tolist()))
         parts = [
             (blocks == kind, self._one(ids, mask, blocks == kind, kind, all_layers, with_logits)) for kind in kinds

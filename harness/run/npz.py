@@ -113,13 +113,17 @@ def _npy_header(data: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
 
 
 def _narrow(array: Array) -> Array:
-    """Integers in the smallest type that holds them, texts as unicode, little-endian throughout.
+    """Integers in the smallest type that holds them, texts as bytes where all is ASCII, little-endian throughout.
 
     >>> _narrow(np.array([0, 1, 300])).dtype.str, _narrow(np.array(["a", "b"], dtype=object)).dtype.str
-    ('<u2', '<U1')
+    ('<u2', '|S1')
     """
     if array.dtype == object:
         array = array.astype(np.str_)
+    if array.dtype.kind == "U":
+        points = np.ascontiguousarray(array).view(np.uint32)
+        # A fourth of the size: numpy keeps four bytes for each character of a text.
+        array = array.astype(np.bytes_) if points.size and points.max() < 128 else array
     if array.dtype.kind in "iu" and array.ndim == 1 and array.size:
         low, high = int(array.min()), int(array.max())
         kinds = (np.uint8, np.uint16, np.uint32, np.uint64) if low >= 0 else (np.int8, np.int16, np.int32, np.int64)
@@ -128,7 +132,9 @@ def _narrow(array: Array) -> Array:
 
 
 def _widen(array: Array) -> Array:
-    """What `_narrow` took away: row-wise integers are int64 again (uint64 where they need it)."""
+    """What `_narrow` took away: row-wise integers are int64 again (uint64 where they need it), bytes are texts."""
+    if array.dtype.kind == "S":
+        return array.astype(np.str_)
     if array.dtype.kind not in "iu" or array.ndim != 1 or array.dtype == np.uint64:
         return array
     return array.astype(np.int64)
