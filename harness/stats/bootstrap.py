@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from dnabench.harness.errors import RequestError, needs_extra
 from dnabench.harness.metrics import METRICS, both_classes, over_problems
-from dnabench.harness.stats.panel import Panel, confusion, moments, pr_steps, ranks, roc_steps
+from dnabench.harness.stats.panel import Panel, confusion, moments, ranks, steps
 from dnabench.harness.stats.weights import LANES, Draws
 
 Array = NDArray[Any]
@@ -68,13 +68,9 @@ def prepared(
         sets = confusion(panel)
         every = partial(route.label_values, sets, metrics=labels, target=panel.target)
         found.append(lambda w: {m: reduced(m, v) for m, v in every(weights=w).items()})
-    curves = [m for m in metrics if m in ("auroc", "auroc_median")]
+    curves = [m for m in metrics if m in ("auroc", "auroc_median", "auprc")]
     if curves:
-        roc = roc_steps(panel)
-        found.append(lambda w: _each(curves, route.auroc(roc, w), reduced))
-    if "auprc" in metrics:
-        pr = pr_steps(panel)
-        found.append(lambda w: _each(["auprc"], route.auprc(pr, w), reduced))
+        found.append(_curves(panel, curves, route, reduced))
     if "spearman" in metrics:
         sorted_rows = ranks(panel)
         found.append(lambda w: {"spearman": route.spearman(sorted_rows, w)})
@@ -83,6 +79,17 @@ def prepared(
         columns = moments(panel)
         found.append(lambda w: {m: v for m, v in route.value_metrics(columns, w).items() if m in values})
     return found
+
+
+def _curves(panel: Panel, metrics: Sequence[str], route: ModuleType, reduced: Reduction) -> Kernel:
+    """AUROC and AUPRC, from one walk down each ranking where both are wanted."""
+    walk = steps(panel, each_score="auprc" in metrics)
+
+    def values(weights: Array) -> dict[str, Array]:
+        found = route.curves(walk, weights) if "auprc" in metrics else {"auroc": route.auroc(walk, weights)}
+        return {m: reduced(m, found["auroc" if m == "auroc_median" else m]) for m in metrics}
+
+    return values
 
 
 def pieces_of(panel: Panel) -> list[Panel]:
@@ -150,10 +157,6 @@ def _unfinished(metric: str, values: Array) -> Array:
         return values
     known = ~np.isnan(values)
     return np.array([np.where(known, values, 0.0).sum(axis=0), known.sum(axis=0)])
-
-
-def _each(metrics: Sequence[str], values: Array, reduced: Reduction) -> dict[str, Array]:
-    return {metric: reduced(metric, values) for metric in metrics}
 
 
 def kernels(backend: Backend, seconds: float) -> ModuleType:

@@ -1,7 +1,7 @@
 """The kernels of `kernels_numpy.py`, compiled: same draws, same statistics, for large work (extra `fast`).
 
 A row of a block is 64 bytes, one cache line: a loop over its 64 lanes becomes a few vector instructions.
-Counts and sums of ranks are exact integers. Most segments hold few rows, hence the paths for short ones.
+Counts and sums of ranks are exact integers. `curves_numba.py` has the walks down a ranking.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from dnabench.harness.stats.curves_numba import add_rows, auroc, curves
 from dnabench.harness.stats.kernels_numpy import unanswered, value_metrics
-from dnabench.harness.stats.panel import Confusion, Ranks, Steps
+from dnabench.harness.stats.panel import Confusion, Ranks
 from dnabench.harness.stats.weights import LANES
-from dnabench.harness.stats.weights_numba import block, compiled, inlined
+from dnabench.harness.stats.weights_numba import block, compiled
 from dnabench.harness.types import Target
 
 Array = NDArray[Any]
 
-__all__ = ["THREADS", "auprc", "auroc", "block", "label_values", "spearman", "value_metrics"]
+__all__ = ["THREADS", "auroc", "block", "curves", "label_values", "spearman", "value_metrics"]
 
 THREADS: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined] # set as numba is imported
 """Blocks worked on at once: compiled code lets go of Python's lock."""
@@ -42,43 +43,11 @@ def label_values(sets: Confusion, weights: Array, metrics: Sequence[str], target
     return unanswered({metric: by_name[metric] for metric in metrics}, true, target)
 
 
-def auroc(steps: Steps, weights: Array) -> Array:
-    """Pairs in the right order over all pairs, ties half."""
-    parts = steps.segments
-    values: Array = _auroc(parts.rows, parts.bounds, steps.tied, steps.starts, weights)
-    return values.reshape(*steps.shape, LANES)
-
-
-def auprc(steps: Steps, weights: Array) -> Array:
-    """Precision at each step down the ranking, weighted with the positives found."""
-    parts = steps.segments
-    values: Array = _auprc(parts.rows, parts.bounds, steps.starts, weights)
-    return values.reshape(*steps.shape, LANES)
-
-
 def spearman(sets: Ranks, weights: Array) -> Array:
     """Correlation of the mid-ranks that the rows have within each resample."""
     cubes = _cubes(weights)
     truth = _doubled_ranks(sets.truth.rows, sets.truth.bounds, weights, cubes)
     return np.array([_spearman(m.rows, m.bounds, weights, cubes, *truth) for m in sets.models])
-
-
-@inlined
-def _add_rows(rows: Array, begin: int, end: int, weights: Array, total: Array) -> None:
-    """Add the weights of rows[begin:end] to `total`, int32 (64,); four rows of at most 255 fit 16 bits."""
-    at = begin
-    while at + 4 <= end:
-        a, b, c, d = rows[at], rows[at + 1], rows[at + 2], rows[at + 3]
-        for lane in range(64):
-            total[lane] += _I32(
-                _U16(weights[a, lane]) + _U16(weights[b, lane]) + _U16(weights[c, lane]) + _U16(weights[d, lane])
-            )
-        at += 4
-    while at < end:
-        a = rows[at]
-        for lane in range(64):
-            total[lane] += _I32(weights[a, lane])
-        at += 1
 
 
 @compiled
@@ -145,85 +114,6 @@ def _set_f1(true: Array, called: Array, values: Array) -> None:
 
 
 @compiled
-def _auroc(rows: Array, bounds: Array, tied: Array, starts: Array, weights: Array) -> Array:
-    values = np.empty((len(starts) - 1, 64))
-    found, passed = np.zeros(64, np.int32), np.zeros(64, np.int32)
-    above, below, doubled = np.empty(64, np.int32), np.empty(64, np.int32), np.empty(64, np.int64)
-    for curve in range(len(values)):
-        above[:], below[:], doubled[:] = 0, 0, 0
-        for step in range(starts[curve], starts[curve + 1]):
-            first, middle, last = bounds[2 * step], bounds[2 * step + 1], bounds[2 * step + 2]
-            if tied[step]:
-                found[:] = 0
-                _add_rows(rows, first, middle, weights, found)
-                for lane in range(64):
-                    above[lane] += found[lane]
-            else:
-                _add_rows(rows, first, middle, weights, above)
-            _add_rows(rows, middle, last, weights, passed)
-            if tied[step]:
-                for lane in range(64):
-                    doubled[lane] -= _I64(passed[lane]) * _I64(found[lane])
-            for lane in range(64):
-                doubled[lane] += _I64(passed[lane]) * _I64(2 * above[lane])
-                below[lane] += passed[lane]
-                passed[lane] = 0
-        for lane in range(64):
-            values[curve, lane] = doubled[lane] / (2.0 * above[lane] * below[lane])
-    return values
-
-
-@compiled
-def _auprc(rows: Array, bounds: Array, starts: Array, weights: Array) -> Array:
-    values = np.empty((len(starts) - 1, 64))
-    found, above, total = np.zeros(64, np.int32), np.empty(64, np.int32), np.empty(64, np.int32)
-    over, under, precise = np.empty((4, 64), np.int32), np.empty((4, 64), np.int32), np.empty(64)
-    for curve in range(len(values)):
-        above[:], total[:], precise[:], kept = 0, 0, 0.0, 0
-        for step in range(starts[curve], starts[curve + 1]):
-            first, middle, last = bounds[2 * step], bounds[2 * step + 1], bounds[2 * step + 2]
-            _add_rows(rows, middle, last, weights, total)
-            if middle == first + 1:
-                row = rows[first]
-                for lane in range(64):
-                    f = _I32(weights[row, lane])
-                    a, t = _I32(above[lane] + f), _I32(total[lane] + f)
-                    above[lane], total[lane] = a, t
-                    over[kept, lane], under[kept, lane] = _I32(f * a), max(t, _I32(1))
-                kept += 1
-                if kept == 4:
-                    _add_fractions(over, under, precise)
-                    kept = 0
-                continue
-            found[:] = 0
-            _add_rows(rows, first, middle, weights, found)
-            for lane in range(64):
-                above[lane] += found[lane]
-                total[lane] += found[lane]
-                precise[lane] += np.float64(found[lane]) * above[lane] / max(total[lane], 1)
-        over[kept:], under[kept:] = 0, 1
-        _add_fractions(over, under, precise)
-        for lane in range(64):
-            values[curve, lane] = precise[lane] / above[lane]
-    return values
-
-
-@inlined
-def _add_fractions(over: Array, under: Array, total: Array) -> None:
-    """Add four fractions by one division, which costs as much as ten products."""
-    for lane in range(64):
-        a, b, c, d = (
-            np.float64(under[0, lane]),
-            np.float64(under[1, lane]),
-            np.float64(under[2, lane]),
-            np.float64(under[3, lane]),
-        )
-        first = np.float64(over[0, lane]) * b + np.float64(over[1, lane]) * a
-        second = np.float64(over[2, lane]) * d + np.float64(over[3, lane]) * c
-        total[lane] += (first * (c * d) + second * (a * b)) / ((a * b) * (c * d))
-
-
-@compiled
 def _cubes(weights: Array) -> Array:
     """Σ (w³ - w) over rows, int64 (64,): the ties that resampling makes of rows without equals."""
     cubes = np.zeros(64, np.int64)
@@ -253,7 +143,7 @@ def _doubled_ranks(rows: Array, bounds: Array, weights: Array, cubes: Array) -> 
     size, doubled, ties = np.zeros(64, np.int32), np.ones(64, np.int32), cubes.copy()
     for k in range(len(bounds) - 1):
         first, last = bounds[k], bounds[k + 1]
-        _add_rows(rows, first, last, weights, size)
+        add_rows(rows, first, last, weights, size)
         for at in range(first, last):
             row = rows[at]
             for lane in range(64):
@@ -282,7 +172,7 @@ def _spearman(  # noqa: PLR0913, PLR0917 - plain arrays are what numba compiles
                 doubled[lane] += 2 * w
                 products[lane] += _I64(ranked) * _I64(truth[row, lane])
             continue
-        _add_rows(rows, first, last, weights, size)
+        add_rows(rows, first, last, weights, size)
         for row in rows[first:last]:
             for lane in range(64):
                 ranked = _I32(weights[row, lane]) * _I32(doubled[lane] + size[lane])

@@ -20,9 +20,11 @@ from dnabench.harness.types import Target
 
 Array = NDArray[Any]
 
-__all__ = ["THREADS", "auprc", "auroc", "block", "label_values", "spearman", "value_metrics"]
+__all__ = ["THREADS", "auroc", "block", "curves", "label_values", "spearman", "value_metrics"]
 
 THREADS = 1
+TILE = 32, 128
+"""Columns × rows of one product: times 64 lanes so little work that BLAS keeps to one thread."""
 
 
 def label_values(sets: Confusion, weights: Array, metrics: Sequence[str], target: Target) -> dict[str, Array]:
@@ -46,23 +48,22 @@ def unanswered(values: dict[str, Array], true: Array, target: Target) -> dict[st
 
 def auroc(steps: Steps, weights: Array) -> Array:
     """Pairs in the right order over all pairs, ties half."""
-    values = []
-    for found, passed, tied in _curves(steps, weights):
-        above = _running(found)
-        pairs = above[-1] * passed.sum(axis=0)
-        ordered = np.einsum("ij,ij->j", passed, above - 0.5 * tied[:, None] * found)
-        values.append(_over(ordered, pairs))
-    return np.array(values).reshape(*steps.shape, LANES)
+    return curves(steps, weights, ("auroc",))["auroc"]
 
 
-def auprc(steps: Steps, weights: Array) -> Array:
-    """Precision at each step down the ranking, weighted with the positives found."""
-    values = []
-    for found, passed, _ in _curves(steps, weights):
+def curves(steps: Steps, weights: Array, metrics: Sequence[str] = ("auroc", "auprc")) -> dict[str, Array]:
+    """AUROC, and AUPRC: precision at each step down the ranking, weighted with the positives found."""
+    values: dict[str, list[Array]] = {metric: [] for metric in metrics}
+    for before, found, tied in _walks(steps, weights):
         above = _running(found)
-        precision = above / np.maximum(above + _running(passed), 1.0)
-        values.append(_over(np.einsum("ij,ij->j", found, precision), above[-1]))
-    return np.array(values).reshape(*steps.shape, LANES)
+        if "auroc" in values:
+            pairs = above[-1] * (before.sum(axis=0) + tied.sum(axis=0))
+            ordered = np.einsum("ij,ij->j", before, above - found) + np.einsum("ij,ij->j", tied, above - 0.5 * found)
+            values["auroc"].append(_over(ordered, pairs))
+        if "auprc" in values:
+            precision = above / np.maximum(above + _running(before + tied), 1.0)
+            values["auprc"].append(_over(np.einsum("ij,ij->j", found, precision), above[-1]))
+    return {metric: np.array(each).reshape(*steps.shape, LANES) for metric, each in values.items()}
 
 
 def spearman(sets: Ranks, weights: Array) -> Array:
@@ -81,7 +82,7 @@ def spearman(sets: Ranks, weights: Array) -> Array:
 
 def value_metrics(columns: Moments, weights: Array) -> dict[str, Array]:
     """Pearson, R² and mean squared error from one product of moments and weights."""
-    sums = columns.columns @ weights.astype(np.float64)
+    sums = _products(columns.columns, weights.astype(np.float64))
     n = weights.sum(axis=0, dtype=np.float64)
     (y, yy), (x, xx, xy, errors) = sums[:2], sums[2:].reshape(4, -1, LANES)
     spread_y = yy - y * y / n
@@ -96,19 +97,28 @@ def value_metrics(columns: Moments, weights: Array) -> dict[str, Array]:
     return {"pearson": np.clip(correlation, -1.0, 1.0), "r2": explained, "mse": errors / n}
 
 
+def _products(columns: Array, weights: Array) -> Array:
+    """columns @ weights, summed tile by tile: a whole product is rounded otherwise on another number of threads."""
+    tall, wide = TILE
+    whole = len(weights) // wide * wide
+    tiles = weights[:whole].reshape(-1, wide, LANES)
+    sums = np.empty((len(columns), LANES))
+    for first in range(0, len(columns), tall):
+        part = columns[first : first + tall]
+        pieces = part[:, :whole].reshape(len(part), -1, wide).swapaxes(0, 1) @ tiles
+        sums[first : first + tall] = pieces.sum(axis=0) + part[:, whole:] @ weights[whole:]
+    return sums
+
+
 def _sums(segments: Segments, weights: Array) -> Array:
     """Sum of weights over each set of rows, float64 (sets, 64)."""
     return np.asarray(segments.matrix @ weights.astype(np.float32), np.float64)
 
 
-def _curves(steps: Steps, weights: Array) -> list[tuple[Array, Array, Array]]:
-    """Positives and negatives by step (steps, 64), and ties, of every curve."""
-    sums = _sums(steps.segments, weights).reshape(-1, 2, LANES)
-    cuts = steps.starts[1:-1]
-    return [
-        (cells[:, 0], cells[:, 1], tied)
-        for cells, tied in zip(np.split(sums, cuts), np.split(steps.tied, cuts), strict=True)
-    ]
+def _walks(steps: Steps, weights: Array) -> list[tuple[Array, Array, Array]]:
+    """Negatives before, positives and tied negatives by step (steps, 64) of every curve."""
+    sums = _sums(steps.segments, weights).reshape(-1, 3, LANES)
+    return [(cells[:, 0], cells[:, 1], cells[:, 2]) for cells in np.split(sums, steps.starts[1:-1])]
 
 
 def _centred_ranks(segments: Segments, weights: Array) -> tuple[Array, Array]:

@@ -8,6 +8,7 @@ they are laid out here, one after the other, as segments of one array of row num
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -74,20 +75,14 @@ class Confusion:
 
 @dataclass(frozen=True)
 class Steps:
-    """A walk down each model's ranking: every step finds positives, then negatives.
-
-    For AUROC a `tied` step holds rows of one score and counts half; for AUPRC a step ends at each score that
-    positives have, negatives of that score included.
-    """
+    """A walk down each model's ranking: a step passes negatives, finds positives, then negatives of their score."""
 
     segments: Segments
-    """(steps, [positives, negatives])"""
-    tied: Array
-    """float64 (steps,), 1 where the step's positives and negatives share a score."""
+    """(steps, [negatives before, positives, tied negatives])"""
     starts: Array
     """int64 (curves + 1,): first step of each curve; curves are ordered (problems, models)."""
     shape: tuple[int, int]
-    """Problems that have an answer on the whole test set; models."""
+    """Problems that have positives on the whole test set; models."""
 
 
 @dataclass(frozen=True)
@@ -124,14 +119,23 @@ def confusion(panel: Panel) -> Confusion:
     return Confusion(_joined(true, n), _joined(called, n), (len(truths), len(panel), classes))
 
 
-def roc_steps(panel: Panel) -> Steps:
-    """Steps for AUROC: runs of positives and of negatives in descending order, and scores that both share."""
-    return _steps(panel, _roc_starts, lambda positive: positive.any(axis=1) & ~positive.all(axis=1))
+def steps(panel: Panel, *, each_score: bool = True) -> Steps:
+    """Sort the rows of every model into steps: one for each score that positives have, as AUPRC needs them.
 
-
-def pr_steps(panel: Panel) -> Steps:
-    """Steps for AUPRC: one for each score that positives have."""
-    return _steps(panel, _pr_starts, lambda positive: positive.any(axis=1))
+    Without `each_score` runs of positives that no negative stands between make one step: enough for AUROC.
+    """
+    pairs = [
+        ranking_problems(panel.truth, outputs, kind, panel.target)
+        for outputs, kind in zip(panel.outputs, panel.kinds, strict=True)
+    ]
+    positives = pairs[0][0]
+    problems = np.flatnonzero(positives.any(axis=1))
+    wanted = [(positives[p], scores[p], each_score) for p in problems for _, scores in pairs]
+    with ThreadPoolExecutor(2) as pool:  # sorting lets go of Python's lock
+        curves = list(pool.map(_curve, *zip(*wanted, strict=True)))
+    starts = np.cumsum([0, *(len(sizes) // 3 for _, sizes in curves)])
+    segments = _joined(curves, positives.shape[1])
+    return Steps(segments, starts.astype(np.int64), (len(problems), len(panel)))
 
 
 def ranks(panel: Panel) -> Ranks:
@@ -168,42 +172,27 @@ def _joined(parts: Sequence[tuple[Array, Array]], n: int) -> Segments:
     return Segments(rows, np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64), n)
 
 
-def _steps(panel: Panel, starts_of: Any, defined: Any) -> Steps:
-    pairs = [
-        ranking_problems(panel.truth, outputs, kind, panel.target)
-        for outputs, kind in zip(panel.outputs, panel.kinds, strict=True)
-    ]
-    positives = pairs[0][0]
-    problems = np.flatnonzero(defined(positives))
-    curves = [_curve(positives[p], scores[p], starts_of) for p in problems for _, scores in pairs]
-    tied = np.concatenate([curve[2] for curve in curves])
-    starts = np.cumsum([0, *(len(curve[2]) for curve in curves)])
-    segments = _joined([curve[:2] for curve in curves], positives.shape[1])
-    return Steps(segments, tied, starts.astype(np.int64), (len(problems), len(panel)))
-
-
-def _curve(positive: Array, score: Array, starts_of: Any) -> tuple[Array, Array, Array]:
-    """Rows in order of steps, sizes of the (positive, negative) segments, and which steps are tied."""
-    order = np.argsort(-score, kind="stable")
+def _curve(positive: Array, score: Array, each_score: bool) -> tuple[Array, Array]:
+    """Rows in order of steps, and the sizes of each step's segments."""
+    # Rows of one score and class share a segment: their order among themselves does not matter.
+    order = np.argsort(-score)
     descending, found = score[order], positive[order]
     group = np.cumsum(np.append(True, descending[1:] != descending[:-1])) - 1
-    hits = np.bincount(group, weights=found)
-    misses = np.bincount(group, weights=~found)
-    starts = starts_of(hits > 0, misses > 0)
-    step = (np.cumsum(starts) - 1)[group]
-    cell = 2 * step + ~found
-    sizes = np.bincount(cell, minlength=2 * (step[-1] + 1))
-    tied = ((hits > 0) & (misses > 0))[starts]
-    return order[np.argsort(cell, kind="stable")].astype(np.int32), sizes, tied.astype(np.float64)
+    hits = np.bincount(group, weights=found) > 0
+    mixed = hits & (np.bincount(group, weights=~found) > 0)
+    step = (np.cumsum(_begins(hits, mixed, each_score)) - 1)[group]
+    cell = 3 * step + np.where(found, 1, 2 * hits[group])
+    sizes = np.bincount(cell, minlength=3 * (step[-1] + 1))
+    return order[np.argsort(cell, kind="stable")].astype(np.int32), sizes
 
 
-def _roc_starts(hits: Array, misses: Array) -> Array:
-    """Scores that begin a step: shared ones, those after a shared one, positives after negatives."""
-    mixed = hits & misses
-    before = np.append(True, mixed[:-1] | misses[:-1])
-    return np.asarray(mixed | (hits & before) | np.append(True, mixed[:-1]))
+def _begins(hits: Array, mixed: Array, each_score: bool) -> Array:
+    """Scores, in descending order, that begin a step: those after one with positives (`hits`).
 
-
-def _pr_starts(hits: Array, misses: Array) -> Array:
-    """Groups that begin a step: those after a group with positives."""
-    return np.append(True, hits[:-1])
+    Where steps are as few as AUROC allows, positives alone (not `mixed`) continue a run of positives alone.
+    """
+    after = np.append(True, hits[:-1])
+    if each_score:
+        return after
+    alone = hits & ~mixed
+    return np.asarray(after & ~(alone & np.append(False, alone[:-1])))
