@@ -32,7 +32,7 @@ def auprc(positive: Array, score: Array) -> float:
     """
     if not positive.any():
         return float("nan")
-    order = np.argsort(-score, kind="stable")
+    order = np.argsort(-score)
     last = np.flatnonzero(np.append(score[order][1:] != score[order][:-1], True))
     found = np.cumsum(positive[order])[last]
     return float((np.diff(found, prepend=0) * (found / (last + 1))).sum() / found[-1])

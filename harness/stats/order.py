@@ -25,7 +25,13 @@ def in_one_order(predictions: Mapping[str, Predictions]) -> dict[str, Prediction
     first, *others = predictions.items()
     order = _sorted(first[1])
     start = first[1] if np.array_equal(order, np.arange(len(order))) else _taken(first[1], order)
-    return {first[0]: start, **{name: aligned(said, start) for name, said in others}}
+    made = {first[0]: start}
+    for name, said in others:
+        try:
+            made[name] = aligned(said, start)
+        except DataError as problem:
+            raise DataError(f"{str(problem).rstrip('.')} (first: {first[0]}, second: {name}).") from problem
+    return made
 
 
 def aligned(b: Predictions, a: Predictions) -> Predictions:

@@ -7,6 +7,7 @@ joints of several tasks ──suite_mean──► Joint ──ranking──► R
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from dataclasses import field as made_of
 from typing import Any
@@ -69,11 +70,13 @@ class _Measured:
 
 def _measured(one: Field, problems: list[str], backend: Backend) -> _Measured:
     found = _Measured(one)
-    for card in one.tasks:
-        for metric, noise in _joints(one, card, problems, backend).items():
-            found.rankings[card.name, metric] = _ranking(noise)
-            if metric == card.metric:
-                found.joints[card.name] = replace(noise, share=_read_again(one, card, metric))
+    with ThreadPoolExecutor(2) as pool:  # arithmetic on all pairs of models lets go of Python's lock
+        for card in one.tasks:
+            noises = _joints(one, card, problems, backend)
+            for (metric, noise), ranking in zip(noises.items(), pool.map(_ranking, noises.values()), strict=True):
+                found.rankings[card.name, metric] = ranking
+                if metric == card.metric:
+                    found.joints[card.name] = replace(noise, share=_read_again(one, card, metric))
     return found
 
 
