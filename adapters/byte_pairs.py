@@ -10,7 +10,7 @@ from dnabench.harness.errors import Unavailable
 from .card import Config
 
 if TYPE_CHECKING:
-    from .tokenizers import Tokenizer
+    from dnabench.harness.engine.reader import Tokenizer
 
 FILES = ("tokenizer.json", "tokenizer.json.gz")
 

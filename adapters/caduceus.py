@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from .card import HUMAN, Card, Checkpoint, Config, always, port
 
 if TYPE_CHECKING:
-    from .tokenizers import Tokenizer
+    from dnabench.harness.engine.reader import Tokenizer
 
 PLANTS = ("16 flowering plants (PlantCaduceus)",)
 PS = {str(token): token for token in range(16)} | {"7": 10, "8": 9, "9": 8, "10": 7}

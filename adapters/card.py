@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .tokenizers import Tokenizer
+    from dnabench.harness.engine.reader import Tokenizer
 
 Config = Mapping[str, Any]
 """The hub's config.json."""
@@ -90,6 +90,16 @@ def always(value: Any) -> Callable[[Config], Any]:
     'masked'
     """
     return lambda config: value
+
+
+def vocabulary(config: Config) -> int:
+    """Rows of the embedding by a configuration; 0 where it names no number of them.
+
+    >>> vocabulary({"vocab_size": 4101}), vocabulary({"vocab_size": None})
+    (4101, 0)
+    """
+    rows = config.get("vocab_size")
+    return rows if isinstance(rows, int) else 0
 
 
 def port(name: str) -> Callable[[Config], bool]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from .card import UNKNOWN, Card, Config, port
 
 if TYPE_CHECKING:
-    from .tokenizers import Tokenizer
+    from dnabench.harness.engine.reader import Tokenizer
 
 
 def tokenizer(config: Config, folder: Path | None) -> Tokenizer:

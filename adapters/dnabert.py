@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .card import HUMAN, Card, Checkpoint, Config, always, port
+from .card import HUMAN, Card, Checkpoint, Config, always, port, vocabulary
 
 if TYPE_CHECKING:
-    from .tokenizers import Tokenizer
+    from dnabench.harness.engine.reader import Tokenizer
 
 SPECIALS = 5
 
@@ -19,7 +19,7 @@ def kmer(config: Config) -> int | None:
     >>> kmer({"vocab_size": 4101}), kmer({"vocab_size": 609})
     (6, None)
     """
-    rows = int(config.get("vocab_size", 0)) - SPECIALS
+    rows = vocabulary(config) - SPECIALS
     return next((k for k in range(1, 9) if rows - 4**k in (0, 1)), None)
 
 

@@ -7,7 +7,9 @@ from functools import cached_property
 
 import numpy as np
 
-from .tokenizers import Tokens, kmers
+from dnabench.harness.engine.reader import Tokens
+
+from .tokenizers import kmers
 
 SPECIALS = 32
 """<oov> 0, <s> 1, </s> 2, <pad> 3, <mask> 4 and 27 marks of regions and species stand before the k-mers."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .byte_pairs import byte_pairs
 from .card import Card, Checkpoint, always, port
 
+# README of AIRI-Institute/GENA_LM, table of models: `base` read a T2T split without the variants of the 1000 Genomes.
 T2T = ("T2T-CHM13v2.0", "1000 Genomes")
 NAME = "AIRI-Institute/gena-lm-bert-"
 
@@ -21,7 +22,7 @@ CARD = Card(
     likelihood="a byte pair's probability is summed over the tokens that agree with the base",
     licence="MIT",
     checkpoints={
-        f"{NAME}base": Checkpoint(None, ("GRCh38",)),
+        f"{NAME}base": Checkpoint(None, T2T[:1]),
         f"{NAME}base-t2t": Checkpoint(None, T2T),
         f"{NAME}base-lastln-t2t": Checkpoint(None, T2T),
         f"{NAME}base-t2t-multi": Checkpoint(None, (*T2T, "multi-species (GENA-LM)")),

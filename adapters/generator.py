@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .card import Card, Checkpoint, Config, always
+from .card import Card, Checkpoint, Config, always, vocabulary
 
 if TYPE_CHECKING:
-    from .tokenizers import Tokenizer
+    from dnabench.harness.engine.reader import Tokenizer
 
 K = 6
 EUKARYOTES = ("gene regions of RefSeq's eukaryotes (GENERator)",)
@@ -17,7 +17,7 @@ PROKARYOTES = ("RefSeq's prokaryotes (GENERator)",)
 
 def serves(config: Config) -> bool:
     """A Llama whose vocabulary is GENERator's: 32 special tokens and all 6-mers, perhaps padded."""
-    return config.get("model_type") == "llama" and 32 + 4**K <= int(config.get("vocab_size", 0)) < 32 + 4**K + 128
+    return config.get("model_type") == "llama" and 32 + 4**K <= vocabulary(config) < 32 + 4**K + 128
 
 
 def tokenizer(config: Config, folder: Path | None) -> Tokenizer:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from .card import HUMAN, Card, Checkpoint, Config, always, port
 
 if TYPE_CHECKING:
-    from .tokenizers import Tokenizer
+    from dnabench.harness.engine.reader import Tokenizer
 
 SPARE = 2  # positions of max_seq_len that are no bases: a checkpoint of 1,024 bases says 1,026
 

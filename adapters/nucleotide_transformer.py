@@ -14,7 +14,7 @@ from dnabench.harness.errors import AdapterError
 from .card import HUMAN, Card, Checkpoint, Config, always, port
 
 if TYPE_CHECKING:
-    from .tokenizers import Tokenizer
+    from dnabench.harness.engine.reader import Tokenizer
 
 SPECIES = ("850 genomes (Nucleotide Transformer)",)
 THOUSAND = ("GRCh38", "1000 Genomes")
@@ -47,7 +47,7 @@ def version_of(rows: int) -> tuple[str, int]:
 
 def context(config: Config) -> tuple[int, int]:
     """Positions but the two that ESM leaves out; <cls> takes one token, each other one k bases at most."""
-    tokens, (_, k) = int(config["max_position_embeddings"]) - 2, version_of(int(config["vocab_size"]))
+    tokens, (_, k) = int(config.get("max_position_embeddings", 1026)) - 2, version_of(int(config["vocab_size"]))
     return tokens, (tokens - 1) * k
 
 

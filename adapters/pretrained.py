@@ -31,6 +31,8 @@ PASSING = ("device", "tokens_per_batch", "compile")
 NOT_TUNED = ("strands", "layer", "long", "max_bases", "dtype")
 """Options of a reading that fine-tuning has no use for."""
 PROBE = "ACGTTGCAAC" * 6
+FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+"""What building a network of a configuration without sense may raise."""
 
 
 class Pretrained:
@@ -78,11 +80,9 @@ class Pretrained:
         try:
             self.card.context(self.config)
             self.parameters  # noqa: B018 - counting builds the network without its numbers
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError, AssertionError) as problem:
-            said = f"{type(problem).__name__}: {problem}"
-            raise AdapterError(
-                f"{where}: its config.json describes no {self.card.name} that can be built ({said})"
-            ) from None
+        except FAULTS as problem:
+            said = f"describes no {self.card.name} that can be built ({type(problem).__name__}: {problem})"
+            raise AdapterError(f"{where}: its config.json {said}") from None
 
     @property
     def trained(self) -> bool:

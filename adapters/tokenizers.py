@@ -14,47 +14,18 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dnabench.harness.engine.reader import Ints, Tokens
 from dnabench.harness.errors import AdapterError
 
 ORDER = "ATCG"  # in which the vocabularies of Nucleotide Transformer and DNABERT list their k-mers
 DNABERT_PIECE = 510  # k-mers between [CLS] and [SEP] in DNABERT's tokenizer
 DNABERT_SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
-Ints = NDArray[np.int64]
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Tokens:
-    """One sequence as tokens: ids (n,) and spans (n, 2), the first and the end base of each; (0, 0) for specials."""
-
-    ids: Ints
-    spans: Ints
-
-
-class Tokenizer(Protocol):
-    """What all tokenizers here offer; `left` says on which side a batch is padded."""
-
-    @property
-    def pad(self) -> int: ...
-
-    @property
-    def mask(self) -> int: ...
-
-    @property
-    def specials(self) -> frozenset[int]: ...
-
-    @property
-    def left(self) -> bool: ...
-
-    def encode(self, sequence: str) -> Tokens:
-        """One sequence with the special tokens that the model was trained with."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dnabench.harness.engine.reader import Tokenizer
+
 from .frames import Frames
-from .tokenizers import Blocks, BytePairs, Letters, Overlapping, Tokenizer
+from .tokenizers import Blocks, BytePairs, Letters, Overlapping
 
 LETTERS = bytes(b if chr(b) in "ACGT" else ord("N") for b in range(256))
 

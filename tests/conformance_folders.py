@@ -1,10 +1,10 @@
 """Reads conformance folders and says how each family of networks answers their cases.
 
-A folder holds config.json, weights.safetensors, expected.safetensors and cases.json. ANSWERS maps a family
+A folder holds config.json, expected.safetensors, cases.json and its weights. ANSWERS maps a family
 (`adapters.ports.registry.family_of`) to a function of (network, case, arrays) that returns the outputs it can
 reproduce, by the names that the case gives them. `arrays` are the case's own arrays, inputs among them. A
 name that is neither an input nor answered must stand in LEFT_OUT with the reason; a tensor that is stored
-and by the reference's own design does nothing, in IDLE.
+and by the reference's own design does nothing, in IDLE. What cannot be tested at all says why in `complaint`.
 """
 
 from __future__ import annotations
@@ -20,11 +20,15 @@ from typing import Any
 import numpy as np
 import torch
 from conformance_language_models import dnabert, language_model
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from dnabench.adapters.ports import dart
-from dnabench.adapters.ports.registry import build, family_of
+from dnabench.adapters.files import WEIGHTS, weight_files
+from dnabench.adapters.ports import dart, stock
+from dnabench.adapters.ports.common import read_weights
+from dnabench.adapters.ports.registry import build, family_of, load_weights
+from dnabench.harness.errors import DnabenchError
 from dnabench.harness.sequence import one_hot, padded_codes
 
 Arrays = Mapping[str, Tensor]
@@ -32,9 +36,18 @@ Answers = dict[str, Any]
 """Name to tensor, or to a list of tensors where the case lists several arrays under one name."""
 
 VARIABLE = "DNABENCH_CONFORMANCE"
+STOCK = "transformers"
+"""The family of folders that are read through transformers' own classes."""
+FILES = ("config.json", "cases.json", "expected.safetensors")
+GIVEN = ("input_ids", "attention_mask", "token_type_ids")
+"""Inputs that stand in a case's text where they are no arrays."""
+CLOSE = 1e-5
+"""What the reference allows where a folder does not say."""
 INPUTS = {
     "input",
     "input_ids",
+    "input_probs",
+    "aux_features",
     "embeddings",
     "token_index_per_base",
     "start_end",
@@ -59,28 +72,66 @@ class Folder:
 
     @cached_property
     def family(self) -> str | None:
-        return family_of(self.config)
+        return family_of(self.config) or (STOCK if self.config.get("model_type") in stock.CLASSES else None)
+
+    @cached_property
+    def weights(self) -> dict[str, Tensor]:
+        return read_weights(weight_files(self.path))
+
+    def built(self, weights: Mapping[str, Tensor]) -> nn.Module:
+        """The folder's network with these tensors."""
+        if self.family != STOCK:
+            return build(self.config, weights)
+        network = stock.build(self.config)
+        load_weights(network, weights)
+        return network
 
     def network(self) -> nn.Module:
-        return build(self.config, load_file(self.path / "weights.safetensors"))
+        return self.built(self.weights)
 
     def arrays(self, case: Mapping[str, Any]) -> dict[str, Tensor]:
         """A case's arrays by name; a list under one name becomes hidden_states.0, hidden_states.1, …"""
         stored = load_file(self.path / "expected.safetensors")
-        return {name: stored[key] for name, key in flattened(case["expected"]).items()}
+        written = {name: torch.tensor(case[name]) for name in GIVEN if case.get(name) is not None}
+        return written | {name: stored[key] for name, key in flattened(case["expected"]).items()}
 
     def tolerance(self, output: str) -> tuple[float, float]:
-        """(atol, rtol) of an output."""
-        allowed = self.cases["tolerance"]
-        by_output = allowed.get("atol_by_output", {})
-        return by_output.get(output, by_output.get(output.partition(".")[0], allowed["atol"])), allowed["rtol"]
+        """(atol, rtol) of an output; the largest that the folder names where it does not name this one's."""
+        allowed = self.cases.get("tolerance") or {}
+        by_output = allowed.get("atol_by_output") or {}
+        most = allowed.get("atol", max(by_output.values(), default=CLOSE))
+        atol = by_output.get(output, by_output.get(output.partition(".")[0], most))
+        return float(atol), float(allowed.get("rtol", CLOSE))
+
+    @cached_property
+    def complaint(self) -> str:
+        """Why nothing of the folder can be tested, or not all of it, in a sentence; empty where all can."""
+        missing = [name for name in FILES if not (self.path / name).is_file()]
+        if missing:
+            return f"it has no {', '.join(missing)}"
+        try:
+            listed = [(case["name"], flattened(case["expected"]).values()) for case in self.cases["cases"]]
+            with safe_open(self.path / "expected.safetensors", "pt") as file:
+                stored = set(file.keys())
+            if self.family is None:
+                return f"nothing here serves a model_type of {self.config.get('model_type')!r}"
+            self.network()
+        except (ValueError, TypeError, KeyError, AttributeError, OSError, SafetensorError, DnabenchError) as problem:
+            return f"it cannot be read ({type(problem).__name__}: {problem})"
+        lost = [f"{key} of the case {name}" for name, keys in listed for key in keys if key not in stored]
+        return f"expected.safetensors lacks {', '.join(lost)}" if lost else "" if listed else "it has no case"
 
 
 def folders() -> list[Folder]:
-    """Folders with a network under the variable's folder; none where it is unset."""
+    """Folders of networks, complete or not, under the variable's folder; none where it is unset."""
     root = os.environ.get(VARIABLE)
-    found = sorted(Path(root).glob("*/weights.safetensors")) if root else []
-    return [Folder(path.parent) for path in found]
+    found = sorted(path for path in Path(root).iterdir() if path.is_dir()) if root else []
+    return [Folder(path) for path in found if any((path / name).is_file() for name in ("config.json", *WEIGHTS))]
+
+
+def sound() -> list[Folder]:
+    """Those that can be tested."""
+    return [folder for folder in folders() if not folder.complaint]
 
 
 def unread(folder: Folder, network: nn.Module, name: str) -> bool:
@@ -112,9 +163,10 @@ def sigmoids(network: nn.Module, case: Mapping[str, Any], arrays: Arrays) -> Ans
 
 def basset(network: Any, case: Mapping[str, Any], arrays: Arrays) -> Answers:
     ids = arrays["input_ids"]
-    ours = padded_codes(case["sequences"], ids.shape[1])
-    np.testing.assert_array_equal(ids.numpy(), ours)
-    rows = bases(case, None)
+    if case.get("sequences"):
+        ours = padded_codes(case["sequences"], ids.shape[1])
+        np.testing.assert_array_equal(ids.numpy(), ours)
+    rows = torch.nn.functional.one_hot(ids.clamp(max=4), 5)[..., :4].transpose(1, 2).float()
     return {"logits": network(rows), "features": network.features(rows)}
 
 
@@ -123,7 +175,7 @@ def gb_cnn(network: Any, case: Mapping[str, Any], arrays: Arrays) -> Answers:
 
 
 def bend_cnn(network: nn.Module, case: Mapping[str, Any], arrays: Arrays) -> Answers:
-    logits = network(arrays["input"])
+    logits = network(arrays["input"], case.get("length"))
     functions: dict[str, Callable[[Tensor], Tensor]] = {
         "softmax": lambda x: torch.softmax(x, -1),
         "sigmoid": torch.sigmoid,
@@ -150,7 +202,7 @@ def bases(case: Mapping[str, Any], stored: Tensor | None) -> Tensor:
     if case.get("sequences") is None:
         assert stored is not None
         return stored
-    rows = torch.from_numpy(one_hot(case["sequences"], len(case["sequences"][0]))).transpose(1, 2)
+    rows = torch.from_numpy(one_hot(case["sequences"], max(map(len, case["sequences"])))).transpose(1, 2)
     if stored is not None:
         np.testing.assert_array_equal(stored.numpy(), rows.numpy())
     return rows
@@ -174,6 +226,7 @@ ANSWERS: dict[str, Callable[[Any, Mapping[str, Any], Arrays], Answers]] = {
     "gpn": language_model,
     "hyenadna": language_model,
     "nucleotide-transformer": language_model,
+    STOCK: language_model,
 }
 
 LEFT_OUT: dict[str, dict[str, str]] = {

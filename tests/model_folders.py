@@ -122,7 +122,7 @@ def unpacked(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return found
 
 
-def write_tokenizer(file: Path) -> None:
+def write_tokenizer(file: Path, size: int = ROWS) -> None:
     """Byte pairs of random DNA with DNABERT-2's special tokens, by the tokenizers library."""
     import numpy as np
     from tokenizers import Tokenizer, models, processors, trainers
@@ -130,7 +130,7 @@ def write_tokenizer(file: Path) -> None:
     draw = np.random.default_rng(0)
     rows = ["".join(draw.choice(list("ACGT"), 200)) for _ in range(60)]
     library = Tokenizer(models.BPE(unk_token="[UNK]"))
-    trainer = trainers.BpeTrainer(vocab_size=ROWS, special_tokens=list(PAIRS), show_progress=False)
+    trainer = trainers.BpeTrainer(vocab_size=size, special_tokens=list(PAIRS), show_progress=False)
     library.train_from_iterator(rows, trainer)
     library.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 1), ("[SEP]", 2)]

@@ -336,3 +336,25 @@ def test_the_promoter_test_sets_of_all_are_unions(gue: DataOptions, kind: str) -
     found = {task.name: rows_of_test(task, gue) for task in find_tasks(tasks=names)}
     _, unions = overlaps({name: split.inputs for name, split in found.items() if split})
     assert [(union.whole, union.parts) for union in unions] == [(names[0], (names[1], names[2]))]
+
+
+def test_the_page_of_a_user_s_file_names_the_file_and_says_what_cannot_read_pairs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DNABENCH_CACHE", str(tmp_path / "cache"))
+    draw = np.random.default_rng(5)
+    words = ["".join(draw.choice(list("ACGT"), 30)) for _ in range(80)]
+    path = tmp_path / "my pairs.csv"
+    rows = (f"{a},{b},{i % 2}" for i, (a, b) in enumerate(zip(words[::2], words[1::2], strict=True)))
+    path.write_text("\n".join(("sequence1,sequence2,label", *rows, "")))
+    assert run_words(["data", "audit", str(path)]) == 0
+    page = capsys.readouterr().out
+    assert f"dnabench run -m kmer -t '{path.as_posix()}'" in page
+    assert page.count("it reads one sequence, these rows are pairs") == 5
+
+
+def test_folds_are_counted_as_test_rows_in_the_list() -> None:
+    from dnabench.harness.report.lists import task_table
+
+    table = task_table(load_suite("grna").tasks, "grna/WT", DataOptions(offline=True))
+    assert table.data[0]["test"] == 55_603

@@ -119,6 +119,8 @@ def test_a_model_or_file_that_is_not_there_is_a_sentence(hub: HubServer, tmp_pat
 
 @pytest.mark.skipif(not os.environ.get("DNABENCH_CONFORMANCE"), reason="DNABENCH_CONFORMANCE is not set")
 def test_the_real_golden_file_is_read_and_its_families_have_cards() -> None:
+    if not Path(os.environ["DNABENCH_CONFORMANCE"], "hub-golden").is_dir():
+        pytest.skip("DNABENCH_CONFORMANCE has no hub-golden")
     entries = golden_entries()
     assert len(entries) >= 10
     known = 0

@@ -97,6 +97,8 @@ def test_few_groups_make_no_claim_and_the_mean_says_why() -> None:
     a, b = of("a", 0), of("b", 1)
     found = compared(a, b)
     assert [(one.p, one.verdict) for one in found] == [(None, "undecided")] * 3
+    assert [one.detectable for one in found] == [None] * 3
+    assert "600 (G_eff 6.0)" in compare_table(found, [a, b], Rules()).rows[0]
     assert "no claim" in compare_table(found, [a, b], Rules()).rows[0][-1]
     assert "no claim: 2 of 2 tasks" in compare_table(found, [a, b], Rules()).rows[-1][-1]
 

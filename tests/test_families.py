@@ -10,7 +10,7 @@ import pytest
 
 from dnabench.adapters.card import Card
 from dnabench.adapters.dnabert import kmer
-from dnabench.adapters.families import card_named, cards
+from dnabench.adapters.families import card_named, card_of, cards
 from dnabench.adapters.nucleotide_transformer import version_of
 from dnabench.harness import registry
 from dnabench.harness.cli import run_words
@@ -156,3 +156,9 @@ def test_a_family_from_scratch_has_published_sizes() -> None:
         Pretrained(adapter="convnova", init="random", size="9b")
     with pytest.raises(RequestError, match="no size to build from scratch"):
         Pretrained(adapter="grover", init="random")
+
+
+@pytest.mark.parametrize("rows", [None, "many", [4101], -1])
+def test_a_vocabulary_that_is_no_number_belongs_to_no_family(rows: object) -> None:
+    with pytest.raises(AdapterError, match=r"no family here knows its config\.json"):
+        card_of({"model_type": "bert", "vocab_size": rows}, "here")

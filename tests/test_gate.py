@@ -225,6 +225,7 @@ def test_missing_predictions_fail_in_new_and_decide_nothing_in_base() -> None:
 
     broken = replace(probe(0.7), outputs=gone)
     assert only(judged([probe(0.7)], [broken])).reason == "NEW: x.npz is missing"
+    assert only(judged([broken], [broken])).verdict == "fail"
     made = judged([broken, probe(0.7, task="toy/y")], [probe(0.7), probe(0.7, task="toy/y")])
     assert (made.passed, made.cells[0].verdict, made.cells[0].reason) == (True, "undecided", "BASE: x.npz is missing")
 

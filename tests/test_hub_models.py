@@ -224,6 +224,8 @@ def test_dnabert2_comes_as_the_hub_has_it_pickled_and_with_its_own_tokenizer(hub
     import torch
 
     name, source = "zhihan/small-dnabert2", Path(str(CONFORMANCE)) / "dnabert2-tokenizer"
+    if not source.is_dir():
+        pytest.skip(f"{CONFORMANCE} has no {source.name}")
     folder = write_model(hub.root / "models" / name, "dnabert2")
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     config |= {"vocab_size": 4096, "auto_map": {"AutoModel": f"{name}--bert_layers.BertModel"}}

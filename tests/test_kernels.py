@@ -100,6 +100,19 @@ def test_both_routes_print_the_same_digits(suite: Suite, ties: bool) -> None:
         assert np.array_equal(np.round(slow[metric], 10), np.round(fast[metric], 10), equal_nan=True), metric
 
 
+@pytest.mark.parametrize(("models", "n"), [(1, 7000), (20, 1501)])
+def test_metrics_of_values_are_the_same_bits_on_any_number_of_threads(models: int, n: int) -> None:
+    threads = pytest.importorskip("threadpoolctl")
+    panel = make_panel("value", 1, n, models, False)
+    metrics = ["pearson", "r2", "mse"]
+    found = []
+    for count in (1, 2, 3):
+        with threads.threadpool_limits(count):
+            found.append(bootstrap(panel, metrics, independent("k", n), 64, "numpy"))
+    for metric in metrics:
+        assert all(np.array_equal(one[metric], found[0][metric]) for one in found), metric
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_heavy_runs_of_one_class_and_one_score_are_summed_without_overflow(backend: Backend) -> None:
     n = 20_000

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from dnabench.harness.report.leaderboard.nouns import Board, View
 from dnabench.harness.report.leaderboard.papers import standings_table, task_table
 from dnabench.harness.report.leaderboard.standing import stand
 from dnabench.harness.report.leaderboard.write import build, stale, write
+from dnabench.harness.run import npz
 
 TASKS = ("toy/a", "toy/b", "toy/c")
 HEAD = "task,model,parameters_millions,protocol,metric,value,error,error_kind,replicates,note,source\n"
@@ -175,6 +178,28 @@ def test_what_a_test_set_could_show_shrinks_with_its_size(tmp_path: Path) -> Non
     assert small is not None
     assert large is not None
     assert small / large == pytest.approx(4.0, rel=0.25)
+
+
+def test_groups_and_few_rows_of_a_class_are_said_below_the_tables(tmp_path: Path) -> None:
+    path = write_cell(tmp_path, "toy/a", "only", 1.0)
+    record = json.loads(path.read_text(encoding="utf-8"))
+    said = npz.from_bytes(path.with_suffix(".npz").read_bytes(), "")
+    raw = npz.to_bytes(replace(said, columns={"gene": np.arange(len(said.keys)) // 4}))
+    path.with_suffix(".npz").write_bytes(raw)
+    record["predictions"] = hashlib.sha256(raw).hexdigest()
+    facts: dict[str, Any] = {"metric": "auroc", "dependence": {"groups": "gene", "reason": "", "stratified": False}}
+    split = {"file": "test.csv", "rows": 240, "class_counts": [200, 40], "lengths": [9, 9, 9]}
+    facts["splits"] = {"test": split | {"identity": "unknown", "fingerprint": "0"}}
+    record["task"] |= facts
+    record["scores"]["auroc"] = record["scores"]["mcc"] | {"metric": "auroc"}
+    path.write_text(json.dumps(record), encoding="utf-8")
+    board, texts = build(tmp_path)
+    assert board.fields[0].tasks[0].groups == (60, 60.0)
+    groups = "ows in groups count as independent groups (G_eff): toy/a 60"
+    few = "AUROC, AUPRC with fewer than 50 rows of the rarest class (toy/a 40): read a 95% interval as one of about 90%"
+    assert task_table(board.view("toy")).notes == (f"r{groups}", few)
+    assert texts["index.html"].count(f"R{groups}.") == texts["index.html"].count(f"{few}.") >= 2
+    assert "60, as good as 60.0 of one size (G_eff)" in texts["index.html"]
 
 
 def test_one_model_alone_is_ranked_without_any_claim(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from dnabench.harness import registry
 from dnabench.harness.cli import run_words
 from dnabench.harness.errors import RecordError
 from dnabench.harness.report.page import Page, Section, page_json, page_text
@@ -72,6 +73,30 @@ def test_a_tasks_page_says_how_folds_are_cut_and_what_its_groups_are_worth(capsy
 def test_hundreds_of_labels_do_not_fill_the_page(capsys) -> None:
     facts = json.loads(shown(capsys, "chromatin_profile/deepsea_tf", "--json"))
     assert facts["asks"]["classes"][-1] == "and 678 more"
+
+
+def test_a_familys_page_has_what_its_card_says_and_how_its_models_are_read(capsys, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = shown(capsys, "hyenadna")
+    assert "1,026 tokens, 1,024 bases" in text
+    assert "LongSafari/hyenadna-small-32k-seqlen-hf" in text
+    assert "crop (or: crop-left, windows" in text
+    facts = json.loads(shown(capsys, "hyenadna", "--json"))
+    assert facts["is"]["objective"] == "causal"
+    assert facts["is"]["licence"] == "BSD-3-Clause"
+    small = next(row for row in facts["checkpoints"]["rows"] if "small-32k" in row["model"])
+    assert small["parameters"] == 3_281_664
+    assert small["pretraining"] == ["GRCh38"]
+
+
+def test_every_family_has_a_page(capsys, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, card in registry.families().items():
+        text = shown(capsys, name)
+        assert text.startswith(f"{name}: {card.title}")
+        assert all(repository in text for repository in card.checkpoints)
+    assert run_words(["show", "hyenadn"]) == 2
+    assert "'hyenadna'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words", [["check", "-t"], ["fetch"], ["show"], ["data", "audit"]])

@@ -176,6 +176,11 @@ def test_what_does_not_fit_is_said_in_a_sentence_and_stored_nowhere(tmp_path: Pa
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_protocol_that_does_not_fit_is_told_before_its_options(tmp_path: Path, task: Task) -> None:
+    one = plan(tmp_path, task, protocol="probe", overrides={"patience": 7})
+    assert one.reason == "probe needs a model that offers embed, which counter does not"
+
+
 def test_options_go_to_the_protocols_that_have_them(tmp_path: Path, task: Task) -> None:
     both = Request((Counter(), find_model("kmer")), (task,), overrides={"patience": 7})
     fit, probe = make_plan(both, tmp_path, DATA)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dnabench.adapters.nucleotide_transformer import version_of
+from dnabench.adapters.ports.family import family_of
 from dnabench.adapters.tokenizers import (
     CADUCEUS,
     CONVNOVA,
@@ -20,12 +23,11 @@ from dnabench.adapters.tokenizers import (
     BytePairs,
     Letters,
     Overlapping,
-    Tokenizer,
-    Tokens,
     kmers,
     nt_vocabulary,
     padded,
 )
+from dnabench.harness.engine.reader import Tokenizer, Tokens
 from dnabench.harness.errors import AdapterError
 
 VARIABLE = "DNABENCH_CONFORMANCE"
@@ -45,34 +47,42 @@ def cases(kind: str) -> list[tuple[Path, Mapping[str, Any]]]:
     return found
 
 
+def some(kind: str) -> list[tuple[Path, Mapping[str, Any]]]:
+    """The same, or a skip with the reason."""
+    return cases(kind) or pytest.skip(f"{ROOT} has no tokenizer folder of {kind}")
+
+
+@vectors
+def test_a_tokenizer_folder_is_of_a_family_that_is_tested_here() -> None:
+    for file in sorted(Path(str(ROOT)).glob("*/cases.json")):
+        content = json.loads(file.read_text(encoding="utf-8"))
+        if "tokenizer" in f"{content.get('format')} {file.parent.name}":
+            assert content.get("model") in ("nt", "dnabert", "dnabert2", "gena"), (
+                f"{file.parent.name}: no test reads it"
+            )
+
+
 @vectors
 def test_nucleotide_transformer_ids_equal_the_authors() -> None:
-    found = cases("nt")
-    assert found, "no nt tokenizer folder"
-    for _, case in found:
-        for key in ("v1", "v2", "v2_3mer"):
-            if key not in case:
-                continue
-            tokens = Blocks(nt_vocabulary(key[:2], 3 if key.endswith("3mer") else 6)).encode(case["sequence"])
+    for _, case in some("nt"):
+        for key in (key for key, said in case.items() if isinstance(said, dict)):
+            version, _, k = key.removesuffix("mer").partition("_")
+            tokens = Blocks(nt_vocabulary(version, int(k or 6))).encode(case["sequence"])
             assert tokens.ids.tolist() == case[key]["input_ids"], (key, case["sequence"])
             assert words(case["sequence"], tokens) == [t for t in case[key]["tokens"] if t[0] != "<"]
 
 
 @vectors
 def test_nucleotide_transformer_vocabularies_equal_the_files() -> None:
-    checked = 0
-    for file in Path(str(ROOT)).glob("*/vocab.v*.txt"):
-        version, k = file.stem.split(".")[1][:2], 3 if file.stem.endswith("3mer") else 6
-        assert list(nt_vocabulary(version, k)) == file.read_text(encoding="utf-8").split("\n")
-        checked += 1
-    assert checked, "no vocabulary file"
+    files = sorted(Path(str(ROOT)).glob("*/vocab.v*.txt")) or pytest.skip(f"{ROOT} has no vocabulary file")
+    for file in files:
+        version, _, k = file.stem.split(".")[1].removesuffix("mer").partition("_")
+        assert list(nt_vocabulary(version, int(k or 6))) == file.read_text(encoding="utf-8").split("\n")
 
 
 @vectors
 def test_dnabert_ids_equal_the_authors() -> None:
-    found = cases("dnabert")
-    assert found, "no dnabert tokenizer folder"
-    for _, case in found:
+    for _, case in some("dnabert"):
         if case["sequence"] is None:
             assert Overlapping(case["k"]).read(case["text"]).tolist() == case["input_ids"], case["text"]
             continue
@@ -86,10 +96,8 @@ def test_dnabert_ids_equal_the_authors() -> None:
 @pytest.mark.parametrize("kind", ["dnabert2", "gena"])
 def test_byte_pairs_and_their_offsets_equal_the_authors(kind: str) -> None:
     pytest.importorskip("tokenizers")
-    found = cases(kind)
-    assert found, f"no {kind} tokenizer folder"
     readers: dict[Path, BytePairs] = {}
-    for folder, case in found:
+    for folder, case in some(kind):
         tokenizer = readers.setdefault(folder, BytePairs(next(folder.glob("tokenizer.json*"))))
         tokens = tokenizer.encode(case["sequence"])
         assert tokens.ids.tolist() == case["input_ids"], case["sequence"]
@@ -103,26 +111,22 @@ def test_byte_pairs_and_their_offsets_equal_the_authors(kind: str) -> None:
 )
 def test_letters_have_the_ids_of_the_models_folders(model_type: str, tokenizer: Letters) -> None:
     checked = 0
-    for file in Path(str(ROOT)).glob("*/config.json"):
-        if json.loads(file.read_text(encoding="utf-8")).get("model_type") != model_type:
-            continue
-        for case in json.loads((file.parent / "cases.json").read_text(encoding="utf-8"))["cases"]:
-            checked += case_agrees(tokenizer, case)
-    assert checked, f"no case of {model_type} has sequences"
+    for config, case in model_cases():
+        checked += config.get("model_type") == model_type and case_agrees(tokenizer, case)
+    if not checked:
+        pytest.skip(f"no case of {model_type} in {ROOT} has sequences")
 
 
 @vectors
 def test_kmers_have_the_ids_of_the_models_folders() -> None:
-    blocks = {4105: ("v1", 6), 4107: ("v2", 6), 75: ("v2", 3)}
-    checked = {"blocks": 0, "overlapping": 0}
-    for file in Path(str(ROOT)).glob("*/config.json"):
-        size = json.loads(file.read_text(encoding="utf-8")).get("vocab_size")
-        for case in json.loads((file.parent / "cases.json").read_text(encoding="utf-8"))["cases"]:
-            if case.get("sequences") and size in blocks:
-                checked["blocks"] += case_agrees(Blocks(nt_vocabulary(*blocks[size])), case)
-            elif case.get("sequences") and "k" in case:
-                checked["overlapping"] += case_agrees(Overlapping(case["k"]), case)
-    assert all(checked.values()), checked
+    checked = 0
+    for config, case in model_cases():
+        if family_of(config) == "nucleotide-transformer":
+            checked += case_agrees(Blocks(nt_vocabulary(*version_of(config["vocab_size"]))), case)
+        elif family_of(config) == "dnabert" and "k" in case:
+            checked += case_agrees(Overlapping(case["k"], piece=None), case)
+    if not checked:
+        pytest.skip(f"no case of k-mers in {ROOT} has sequences")
 
 
 @given(dna)
@@ -136,6 +140,28 @@ def test_blocks_are_the_greedy_longest_match(sequence: str) -> None:
         unknown = not word
         i += len(word) or 1
     assert Blocks(vocabulary).encode(sequence).ids.tolist() == expected
+
+
+@pytest.mark.parametrize(("version", "k"), [("v1", 6), ("v2", 6), ("v2", 3)])
+def test_blocks_are_the_ids_of_transformers_tokenizer(version: str, k: int, tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    vocabulary, file = nt_vocabulary(version, k), tmp_path / "vocab.txt"
+    file.write_text("\n".join(vocabulary), encoding="utf-8")
+    theirs = transformers.EsmTokenizer(str(file), eos_token=None)
+    words = [*"ACGTNacgtnRY-*1_é \t\n", "ACGTAC", "GGCATT", "NN", "acgt", "A" * 7, "<mask>", "<cls>", "<unk>", "<pad>"]
+    draw = random.Random(version)
+    for length in [*range(12), *[8] * 200, 3000]:
+        sequence = "".join(draw.choices(words, k=length))
+        assert Blocks(vocabulary).encode(sequence).ids.tolist() == theirs(sequence)["input_ids"], sequence
+
+
+@given(dna)
+@pytest.mark.parametrize("upper", [False, True])
+def test_letters_are_read_one_by_one(upper: bool, sequence: str) -> None:
+    tokenizer = CADUCEUS if upper else HYENADNA
+    known = {"A": 7, "C": 8, "G": 9, "T": 10, "N": 11}
+    expected = [known.get(letter.upper() if upper else letter, 6) for letter in sequence]
+    assert tokenizer.encode(sequence).ids.tolist() == [*expected, 1]
 
 
 @given(dna)
@@ -176,6 +202,17 @@ def test_a_file_without_the_family_tokens_is_refused(tmp_path: Path) -> None:
     file.write_text(library.Tokenizer(library.models.BPE()).to_str(), encoding="utf-8")
     with pytest.raises(AdapterError, match=r"has no token \[PAD\]"):
         _ = BytePairs(file).pad
+
+
+def model_cases() -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """(configuration, case) of every folder of a model."""
+    found = []
+    for file in sorted(Path(str(ROOT)).glob("*/config.json")):
+        if (file.parent / "cases.json").is_file():
+            config = json.loads(file.read_text(encoding="utf-8"))
+            listed = json.loads((file.parent / "cases.json").read_text(encoding="utf-8"))["cases"]
+            found += [(config, case) for case in listed]
+    return found
 
 
 def words(sequence: str, tokens: Tokens) -> list[str]:

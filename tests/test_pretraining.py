@@ -19,6 +19,8 @@ def record(pretraining: list[str], assembly: str, species: str) -> RunRecord:
     [
         (["GRCh37"], "hg19", "", "yes"),
         (["T2T-CHM13v2.0", "1000 Genomes"], "GRCh38", "Homo sapiens", "same species"),
+        (["Homo sapiens (build not stated)"], "GRCh38", "Homo sapiens", "same species"),
+        (["Homo sapiens (build not stated)"], "sacCer3", "Saccharomyces cerevisiae", "no"),
         (["GRCh38"], "R64-2-1 (sacCer3)", "Saccharomyces cerevisiae", "no"),
         (["GRCh38", "135 species (DNABERT-2)"], "mm10", "Mus musculus", "perhaps"),
         (["8 Brassicales, TAIR10 among them (GPN)"], "TAIR10", "", "yes"),
@@ -47,3 +49,15 @@ def test_of_several_models_one_that_cannot_be_had_is_a_cell(tmp_path: Path, caps
     shown = capsys.readouterr().out
     assert "unavailable: model org/none is not on this machine" in shown
     assert len(list(tmp_path.rglob("*.json"))) == 1
+
+
+def test_cards_declare_what_the_authors_say_they_read() -> None:
+    """README of AIRI-Institute/GENA_LM, cards of the hub; GROVER's card names no build."""
+    from dnabench.adapters.families import cards
+
+    known = {name: point.pretraining for card in cards().values() for name, point in card.checkpoints.items()}
+    assert known["AIRI-Institute/gena-lm-bert-base"] == ("T2T-CHM13v2.0",)
+    assert known["AIRI-Institute/gena-lm-bert-base-t2t"] == ("T2T-CHM13v2.0", "1000 Genomes")
+    assert known["PoetschLab/GROVER"] == ("Homo sapiens (build not stated)",)
+    assert known["kuleshov-group/PlantCaduceus_l32"] == ("16 flowering plants (PlantCaduceus)",)
+    assert known["InstaDeepAI/agro-nucleotide-transformer-1b"] == ("48 plants (AgroNT)",)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dnabench.adapters.cnn import CNN
-from dnabench.harness.errors import RequestError
+from dnabench.harness.errors import AdapterError, RequestError
 from dnabench.harness.protocols import configure
 from dnabench.harness.protocols.finetune import CONFIG, finetune
 from dnabench.harness.protocols.fit import TrainRows
@@ -143,6 +143,39 @@ def test_a_run_of_a_search_that_diverges_is_counted_and_not_chosen() -> None:
     search = finetune(CNN(), ROWS, TEST, config, 0).chosen["search"]
     assert search["chosen"] == {"learning_rate": 1e-3}
     assert search["tried"][0] == {"learning_rate": 1e38, "dev_score": None, "dev_loss": None, "diverged": True}
+
+
+def test_a_network_whose_answers_are_no_numbers_diverged_though_its_loss_was_one() -> None:
+    class Overflows(CNN):
+        def module(self, outputs: int, length: int) -> Any:
+            made = super().module(outputs, length)
+            made.register_forward_hook(lambda module, given, raw: raw if module.training else raw * torch.nan)
+            return made
+
+    config = {**QUICK, "epochs": 3, "patience": 1}
+    with pytest.raises(AdapterError, match=r"outputs for the dev rows became infinite or NaN in epoch 1: lower"):
+        finetune(Overflows(), ROWS, TEST, config, 0)
+
+
+def test_a_network_that_has_only_float32_says_so_in_place_of_the_precision_that_was_asked_for() -> None:
+    class Narrow(CNN):
+        def module(self, outputs: int, length: int) -> Any:
+            made = super().module(outputs, length)
+            made.float32_only = True
+            return made
+
+    plain = finetune(CNN(), ROWS, TEST, {**QUICK, "epochs": 1}, 0)
+    found = finetune(Narrow(), ROWS, TEST, {**QUICK, "epochs": 1, "precision": "bfloat16"}, 0)
+    assert found.outputs.tobytes() == plain.outputs.tobytes()
+    assert found.chosen["precision"] == "float32"
+    assert found.chosen["notes"] == ["bfloat16 cannot run in this network: float32 ran in its place"]
+
+
+def test_a_searched_precision_is_no_substitute_for_another() -> None:
+    config = {**QUICK, "epochs": 1, "search": {"precision": ["bfloat16"]}}
+    found = finetune(CNN(), ROWS, TEST, config, 0).chosen
+    assert found["precision"] == "bfloat16"
+    assert found["notes"] == ["settings chosen on dev among 1 runs per seed: precision"]
 
 
 def test_a_search_without_dev_rows_is_refused() -> None:

@@ -18,7 +18,7 @@ from dnabench.harness.errors import RequestError
 from dnabench.harness.report.check import faulty
 from dnabench.harness.report.check_results import check_results
 from dnabench.harness.report.recall import recall
-from dnabench.harness.report.rescore import rescore, rows_of
+from dnabench.harness.report.rescore import rescore, rescored_table, rows_of
 from dnabench.harness.run.store import read_records
 from dnabench.harness.types import Dependence, Target
 
@@ -156,6 +156,28 @@ def test_a_stored_score_that_is_another_is_not_overwritten(tmp_path: Path, root:
 def test_what_is_not_there_is_refused_with_the_nearest(root: Path, metrics: list[str], by: str, reason: str) -> None:
     with pytest.raises(RequestError, match=reason):
         rescore([one.record for one in read_records(root)], metrics, by)
+
+
+def test_a_task_that_cannot_be_grouped_says_so_and_the_others_go_on(root: Path) -> None:
+    record = read_records(root)[0].record
+    said, own = rows("toy/labels", 0.8, n=300), rows("toy/own", 0.8, n=300)
+    many = replace(said, truth=(said.outputs[0] > 0.4).astype(int), columns={})
+    own = replace(own, columns={"label": np.arange(300)})
+    free = {**record.task, "dependence": {**record.task["dependence"], "groups": None}}
+    two = {"metric": "auroc", "target": {"kind": "multilabel", "classes": ["a", "b"]}}
+    multilabel = replace(record, outputs=lambda: many, task={**free, **two, "name": "toy/labels"})
+    column = replace(record, outputs=lambda: own, task={**free, "name": "toy/own"})
+    found = rescore([column, record, multilabel], by="label")
+    assert [(one.record.task["name"], one.group) for one in found] == [
+        ("toy/own", ""), ("yeast/coding", ""), ("toy/labels", ""), ("toy/labels", "a"), ("toy/labels", "b"),
+    ]  # fmt: skip
+    assert all(one.score.value is not None for one in found)
+    assert rescored_table(found, "label").notes == (
+        "not grouped: toy/own: the column 'label' has 300 values; a grouping has at most 200",
+        "not grouped: yeast/coding: no column 'label'",
+    )
+    with pytest.raises(RequestError, match="has no column 'label'"):
+        rescore([record], by="label")
 
 
 def test_a_column_that_names_every_row_is_no_grouping(root: Path) -> None:

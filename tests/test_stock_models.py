@@ -105,6 +105,13 @@ def test_another_class_is_refused_by_name() -> None:
         stock.build({"model_type": "t5"})
 
 
+@pytest.mark.parametrize(("kind", "keys"), [("modern-gena", {"hidden_size": 0}), ("mistral", {"vocab_size": "many"})])
+def test_a_configuration_that_transformers_refuses_is_one_sentence(kind: str, keys: dict[str, Any]) -> None:
+    with pytest.raises(AdapterError, match=r"describes no m[a-z]+ that transformers builds") as refusal:
+        stock.build({**CONFIGS[kind], **keys})
+    assert "\n" not in str(refusal.value)
+
+
 def batch(vocabulary: int, lengths: tuple[int, ...] = (40, 17, 33)) -> tuple[torch.Tensor, torch.Tensor]:
     """Random ids, padded on the right, and their mask."""
     draw = torch.Generator().manual_seed(3)

@@ -89,6 +89,27 @@ def test_predictions_come_back_bit_for_bit_and_equal_content_is_equal_bytes(outp
     assert (back.truth == one.truth).all()
 
 
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"outputs": np.full((1, 5, 2), np.nan, np.float32)}, "hold NaN or infinity"),
+        ({"outputs": np.zeros((1, 5, 3), np.float32)}, "have 3 columns for 2 classes"),
+        ({"outputs": np.zeros((1, 4, 2), np.float32)}, r"outputs \(1, 4, 2\), keys \(5,\)"),
+        ({"truth": np.array([0, 1, 0, 1, 2])}, "have labels other than 0 to 1"),
+        ({"truth": np.array([0, 1, 0, 1, -1])}, "have labels other than 0 to 1"),
+        ({"truth": np.array([0, 1])}, r"truth \(2,\)"),
+        ({"kind": "banana"}, "unknown kind, 'banana'"),
+    ],
+)
+def test_predictions_that_cannot_be_the_record_s_are_refused(
+    tmp_path: Path, changes: dict[str, Any], reason: str
+) -> None:
+    task = {"name": "mine/a", "target": {"kind": "class", "classes": ["0", "1"]}}
+    put(cell(tmp_path), record(task=task), replace(predictions(), **changes))
+    with pytest.raises(RecordError, match=reason):
+        store.read_predictions(cell(tmp_path))
+
+
 def test_predictions_hold_no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     first = npz.to_bytes(predictions())
     monkeypatch.setattr("time.time", lambda: 2e9)

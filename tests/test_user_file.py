@@ -127,3 +127,38 @@ def test_a_bad_row_is_refused_with_its_line_before_a_run_begins(tmp_path: Path, 
 def test_a_file_that_is_not_there_is_a_wrong_request(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="does not exist"):
         user_task(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize("names", ["sequence,sequence2", "sequence1,sequence2", "seq_a,seq_b", "Seq1,Seq2"])
+def test_two_columns_of_sequences_are_a_task_of_pairs_and_said_so(tmp_path: Path, names: str) -> None:
+    draw = random.Random(3)
+    rows = [f"{''.join(draw.choices('ACGT', k=9))},{''.join(draw.choices('ACGT', k=9))},{i % 2}" for i in range(60)]
+    path = tmp_path / "pairs.csv"
+    path.write_text("\n".join((f"{names},label", *rows, "")))
+    task = user_task(path)
+    assert task.inputs == "pair"
+    assert task.source.sequence_columns == tuple(names.split(","))
+    assert any("pairs" in note for note in task.notes)
+    splits = load_splits(task, OFFLINE)
+    seen = set(zip(splits.test.inputs.sequences, splits.test.inputs.seconds, strict=True))
+    assert seen <= {tuple(row.split(",")[:2]) for row in rows}
+    assert len(seen) == len(splits.test)
+
+
+def test_columns_that_may_all_be_sequences_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "three.csv"
+    path.write_text("sequence,sequence1,sequence2,label\nA,C,G,1\nC,G,T,0\n")
+    with pytest.raises(DataError, match="'sequence', 'sequence1', 'sequence2' all look like sequences: name one"):
+        user_task(path)
+    path.write_text("seq,label\nA,1\nC,0\n")
+    with pytest.raises(DataError, match="no column 'sequence', only 'seq'"):
+        user_task(path)
+
+
+def test_pairs_are_found_in_parquet_too(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet
+
+    table = pa.table({"label": [0, 1] * 4, "sequence2": ["ACGT"] * 8, "sequence1": ["AC", "GT"] * 4})
+    pyarrow.parquet.write_table(table, tmp_path / "p.parquet")
+    assert user_task(tmp_path / "p.parquet").source.sequence_columns == ("sequence1", "sequence2")

@@ -86,8 +86,12 @@ def parameters(network: nn.Module) -> int:
 
 def prove(network: nn.Module, ids: Sequence[int], where: str) -> None:
     """AdapterError unless a short input gives finite states that differ from token to token."""
-    with torch.inference_mode():
-        states = network(torch.tensor([list(ids)]), torch.ones(1, len(ids), dtype=torch.long)).last_hidden_state
+    try:
+        with torch.inference_mode():
+            states = network(torch.tensor([list(ids)]), torch.ones(1, len(ids), dtype=torch.long)).last_hidden_state
+    except RuntimeError as problem:
+        reason = " ".join(str(problem).split())[:200]
+        raise AdapterError(f"{where} cannot read a short sequence: its config.json is not its own ({reason})") from None
     if not torch.isfinite(states).all():
         raise AdapterError(f"{where} gives NaN or infinity for a short sequence: its weights are damaged")
     if states.std(dim=1).max() == 0:

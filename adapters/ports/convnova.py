@@ -53,6 +53,10 @@ class ConvNova(HubNetwork):
         require(
             config.alphabet_size == UNKNOWN + 1, f"alphabet_size is {config.alphabet_size}; ConvNova has A, C, G, T, N."
         )
+        require(
+            not (config.pretrain and config.d_output),
+            f"pretrain and a d_output of {config.d_output} are two heads; ConvNova answers with one.",
+        )
         self.config = config
         width, letters = config.hidden_dim, config.alphabet_size
         dilations = schedule(config.num_conv1d, config.num_cnn_stacks, config.dilation)

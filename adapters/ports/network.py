@@ -18,6 +18,8 @@ from torch.nn import functional
 from dnabench.harness.errors import AdapterError
 
 C = TypeVar("C")
+KINDS: dict[str, tuple[type, ...]] = {"bool": (bool, int), "float": (float, int), "int": (int,), "str": (str,)}
+"""Types of a configuration's values by the annotations of ours."""
 NAMED = 8
 """Tensors that an error names before it counts."""
 WRAPPERS = ("module.", "_orig_mod.", "model.")
@@ -43,7 +45,7 @@ def read_config(kind: type[C], config: Mapping[str, Any]) -> C:
     """The configuration of a network from the keys of a hub `config.json`; keys that it does not know are left out.
 
     A key that is absent, or null where the network has a default, takes the default of the family's own code.
-    Raises AdapterError where a key without a default is missing.
+    Raises AdapterError where a key without a default is missing, or a value is of another kind than the network's.
 
     >>> @dataclass
     ... class Config:
@@ -57,6 +59,9 @@ def read_config(kind: type[C], config: Mapping[str, Any]) -> C:
     missing = [f.name for f in known if f.name not in given and f.default is MISSING and f.default_factory is MISSING]
     if missing:
         raise AdapterError(f"The configuration has no {', '.join(missing)}; the network cannot be built without.")
+    for f in known:
+        fits = KINDS.get(str(f.type), (object,))
+        require(isinstance(given.get(f.name, f.default), (*fits, type(f.default))), _unfit(f.name, given, str(f.type)))
     return kind(**given)
 
 
@@ -193,14 +198,23 @@ def load_tied(
     wrong = [name for name in weights if name not in own and not _fits(name, unused)]
     for name in sorted(own.keys() & weights.keys()):
         first = given.setdefault(id(own[name]), name)
-        alike = first == name or weights[first].shape != weights[name].shape  # else load_state_dict speaks of shapes
-        if not (alike or torch.equal(weights[first], weights[name])):
+        if weights[name].shape != own[name].shape:
+            wrong.append(f"{name} (of {_size(weights[name])}, not {_size(own[name])})")
+        elif first != name and not torch.equal(weights[first], weights[name]):
             wrong.append(f"{name} (differs from {first}, which shares its tensor)")
     wrong += [name for name, tensor in own.items() if id(tensor) not in given and not _fits(name, optional)]
     if wrong:
         more = f" and {len(wrong) - NAMED} more" if len(wrong) > NAMED else ""
-        raise RuntimeError(f"missing, unknown or contradictory: {', '.join(sorted(wrong)[:NAMED])}{more}")
+        raise RuntimeError(f"missing, unknown, misshapen or contradictory: {', '.join(sorted(wrong)[:NAMED])}{more}")
     network.load_state_dict({name: weights[name] for name in given.values()}, strict=False)
+
+
+def _unfit(name: str, given: Mapping[str, Any], kind: str) -> str:
+    return f"{name} is {given.get(name)!r}, and the network's is of the kind {kind}."
+
+
+def _size(tensor: Tensor) -> str:
+    return " x ".join(map(str, tensor.shape)) or "one number"
 
 
 def _spellings(name: str, body: str) -> Iterator[str]:

@@ -34,6 +34,7 @@ from . import (
     nucleotide_transformer,
 )
 from .family import family_of
+from .network import load_tied, renamed
 
 PORTS: dict[str, Callable[[dict[str, Any]], nn.Module]] = {
     "basset": basset.from_config,
@@ -78,7 +79,7 @@ def load_weights(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
         if hasattr(network, "load_hub_weights"):
             network.load_hub_weights(weights)  # type: ignore[operator]  # hasattr is all that nn.Module tells
         else:
-            network.load_state_dict(dict(weights), strict=True)
+            load_tied(network, renamed(weights, network.state_dict()), optional=("*.num_batches_tracked",))
     except RuntimeError as mismatch:
         detail = " ".join(str(mismatch).split())
         raise AdapterError(f"the weights do not fit {type(network).__name__}: {detail}") from mismatch

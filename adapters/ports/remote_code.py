@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
+from dnabench.harness.engine.reader import Tokens
 from dnabench.harness.errors import AdapterError, needs_extra
 
-from ..tokenizers import Tokens
 from .network import Output, load_tied
 
 

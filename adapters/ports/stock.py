@@ -73,6 +73,9 @@ class BigBird(Stock):
     transformers' block-sparse code mixes its dtypes under autocast and fails.
     """
 
+    float32_only = True
+    """For the record of a fine-tuning: what really ran."""
+
     def __init__(self, model: nn.Module) -> None:
         super().__init__(model)
         config = cast(Any, model).config
@@ -106,7 +109,8 @@ class BigBird(Stock):
 def build(config: Mapping[str, Any]) -> nn.Module:
     """The network of a configuration, without weights, in evaluation mode.
 
-    Raises Unavailable where transformers is not installed, AdapterError for a `model_type` that is not served.
+    Raises Unavailable where transformers is not installed, AdapterError for a `model_type` that is not served or a
+    configuration that transformers refuses.
     """
     kind = str(config.get("model_type"))
     if kind not in CLASSES:
@@ -118,9 +122,14 @@ def build(config: Mapping[str, Any]) -> nn.Module:
     library.logging.set_verbosity_error()  # what it says of padding and token ids is settled by the cards
     settings, network = (getattr(library, name) for name in CLASSES[kind])
     known = {name: value for name, value in config.items() if name not in ("architectures", "auto_map", "model_type")}
-    read = settings(**known)
-    read._attn_implementation = "eager" if kind == "big_bird" else "sdpa"
-    model = network(read).eval()
+    try:
+        read = settings(**known)
+        read._attn_implementation = "eager" if kind == "big_bird" else "sdpa"
+        model = network(read).eval()
+    except Exception as problem:
+        # transformers checks configurations in ways of its own.
+        said = " ".join(str(problem).split())[:200]
+        raise AdapterError(f"config.json describes no {kind} that transformers builds ({said})") from None
     return (BigBird if kind == "big_bird" else Stock)(model).eval()
 
 

@@ -1,4 +1,4 @@
-"""`dnabench show`: one page on a task, a model or a run."""
+"""`dnabench show`: one page on a task, a model, a family of models or a run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def show(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
-    name: Annotated[str, Argument(help="A task, a model, or the .json of a run.", metavar="TASK|MODEL|RUN")],
+    name: Annotated[str, Argument(help="A task, a model, a family, or the .json of a run.", metavar="TASK|MODEL|RUN")],
     data: o.Data = None,
     genome: o.Genomes = [],  # noqa: B006
     output: o.Output = Path("results"),
@@ -48,6 +48,10 @@ def _page(name: str, where: Where, args: list[str]) -> Page:
     output = where[1]
     if name.endswith(".json"):
         return _run_page(Path(name), output)
+    if name in registry.families() and name not in registry.models() and not args:
+        from ..report.family_page import family_page
+
+        return family_page(registry.families()[name])
     if registry.names_model(name):
         from ..report.pages import model_page
 
@@ -89,7 +93,7 @@ def _known(name: str) -> str:
     tasks = [task.name for suite in registry.usable_suites() for task in suite.tasks]
     ids = [task for task in tasks if task.partition("/")[2] == name]
     if not ids:
-        names = [*registry.models(), *tasks, *(task.partition("/")[2] for task in tasks)]
+        names = [*registry.models(), *registry.families(), *tasks, *(task.partition("/")[2] for task in tasks)]
         raise RequestError(f"{name!r} is no task, model or run.{nearest(name, names)}")
     return ids[0]
 

@@ -154,9 +154,10 @@ def _kept(asked: Repository, weights: bool) -> Checkpoint:
     here = CONFIG in files and (not weights or any(name in files for name in WEIGHTS))
     if not here:
         at = f"@{asked.revision}" if asked.revision else ""
+        more = f" --revision {asked.revision}" if asked.revision else ""
         raise Unavailable(
             f"model {asked.name}{at} is not on this machine and the hub may not be asked (offline): get it where there "
-            f"is a network with `hf download {asked.name}`, or give its folder"
+            f"is a network with `hf download {asked.name}{more}`, or give its folder"
         )
     missing = [name for name in _shards(folder, _wanted(asked, files, weights)) if not (folder / name).is_file()]
     if missing:

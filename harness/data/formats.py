@@ -9,7 +9,7 @@ from pathlib import Path
 from dnabench.harness.errors import DataError, nearest
 
 from .opening import read_plain, text_of
-from .parquet import MAGIC, parquet_columns
+from .parquet import MAGIC, parquet_columns, parquet_names
 
 FASTA_SUFFIXES = (".fa", ".fasta", ".fna", ".fas")
 _DELIMITERS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars", " ": "spaces"}
@@ -58,17 +58,31 @@ def read_rows(path: Path, columns: Columns, name: str) -> Rows:
 
 def parse_rows(data: bytes, columns: Columns, name: str) -> Rows:
     """The same from plain bytes; the name's ending tells csv from tsv."""
-    suffix = Path(name.lower().removesuffix(".gz").removesuffix(".bgz")).suffix
+    suffix = Path(_plain_name(name)).suffix
     if data.startswith(MAGIC):
         return _pick(parquet_columns(data, name), (), columns, name)
     text = text_of(data, name)
     if suffix in FASTA_SUFFIXES or text.startswith(">"):
         return _fasta_rows(text, columns, name)
-    delimiter = {".csv": ",", ".tsv": "\t", ".bed": "\t"}.get(suffix) or _likely_delimiter(text)
+    delimiter = _delimiter(text, name)
     if columns.header:
         return _nameless_rows(text, delimiter, columns, name)
     table, lines = read_table(text, delimiter, (*columns.sequences, columns.label), name)
     return _pick(table, lines, columns, name)
+
+
+def column_names(data: bytes, name: str) -> list[str]:
+    """The names of a table's columns from its first line or its schema; empty for FASTA, which has none.
+
+    >>> column_names(b"sequence1\\tsequence2\\tlabel\\nA\\tC\\t1\\n", "a.tsv")
+    ['sequence1', 'sequence2', 'label']
+    """
+    if data.startswith(MAGIC):
+        return parquet_names(data, name)
+    first = text_of(data, name).split("\n", 1)[0]
+    if first.startswith(">") or Path(_plain_name(name)).suffix in FASTA_SUFFIXES:
+        return []
+    return [cell.strip() for cell in next(csv.reader([first], delimiter=_delimiter(first, name)), [])]
 
 
 def fasta_records(text: str) -> Iterator[tuple[str, str, int]]:
@@ -227,9 +241,14 @@ def _nameless_rows(text: str, delimiter: str, columns: Columns, name: str) -> Ro
     return _pick(dict(zip(columns.header, stripped, strict=False)), lines, columns, name)
 
 
-def _likely_delimiter(text: str) -> str:
-    first = text.split("\n", 1)[0]
-    return max(",\t;", key=first.count)
+def _plain_name(name: str) -> str:
+    return name.lower().removesuffix(".gz").removesuffix(".bgz")
+
+
+def _delimiter(text: str, name: str) -> str:
+    """What the name's ending says, else what the first line holds most of."""
+    known = {".csv": ",", ".tsv": "\t", ".bed": "\t"}.get(Path(_plain_name(name)).suffix)
+    return known or max(",\t;", key=text.split("\n", 1)[0].count)
 
 
 def _fasta_rows(text: str, columns: Columns, name: str) -> Rows:

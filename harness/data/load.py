@@ -10,7 +10,7 @@ from .formats import Rows
 from .identity import Seen, identify
 from .opening import read_plain
 from .rows import Checked, check_rows, class_counts
-from .sources import MADE, DataOptions, Found, locate
+from .sources import MADE, DataOptions, Found, is_places, locate
 
 __all__ = ["DataOptions", "load_splits", "read_file"]
 
@@ -70,10 +70,7 @@ def _rows(task: Task, split: str, seen: tuple[Found, str, bytes], options: DataO
 
         return read_peaks(task, split, options)
     if task.source.kind == "matlab":
-        from .matlab import read_matlab
-
-        asked = task.source.options
-        return read_matlab(found.path, asked["labels"], asked.get("forward_only", False))
+        return _deepsea(task, found.path, options)
     if task.source.kind == "intervals":
         from .genomes import genomes_of
         from .intervals import read_intervals
@@ -87,6 +84,18 @@ def _rows(task: Task, split: str, seen: tuple[Found, str, bytes], options: DataO
 
     # The name on this disk tells the format; the official name is what errors say.
     return read_table_rows(task, found, data, file, options)
+
+
+def _deepsea(task: Task, path: Path, options: DataOptions) -> Rows:
+    if is_places(path):
+        from .genomes import genomes_of
+        from .profiles import read_profiles
+
+        return read_profiles(path, genomes_of(task, options), task)
+    from .matlab import read_matlab
+
+    asked = task.source.options
+    return read_matlab(path, asked["labels"], asked.get("forward_only", False))
 
 
 def _fixed(task: Task, options: DataOptions) -> Splits:

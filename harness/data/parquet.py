@@ -12,17 +12,26 @@ def parquet_columns(data: bytes, name: str) -> dict[str, list[str]]:
 
     Raises Unavailable without pyarrow and DataError for a damaged file.
     """
+    table = _read(data, name, "read_table")
+    return {column: _as_text(table.column(column)) for column in table.column_names}
+
+
+def parquet_names(data: bytes, name: str) -> list[str]:
+    """The names of the columns; raises as `parquet_columns` does."""
+    return list(_read(data, name, "read_schema").names)
+
+
+def _read(data: bytes, name: str, how: str) -> Any:
     try:
         import pyarrow
         import pyarrow.parquet
     except ImportError:
         raise needs_extra("pyarrow", "parquet") from None
     try:
-        table = pyarrow.parquet.read_table(pyarrow.BufferReader(data))
+        return getattr(pyarrow.parquet, how)(pyarrow.BufferReader(data))
     except (pyarrow.ArrowException, OSError) as problem:
         first = str(problem).splitlines()[0]
         raise DataError(f"{name} is a damaged parquet file ({first}): fetch or copy it again") from None
-    return {column: _as_text(table.column(column)) for column in table.column_names}
 
 
 def _as_text(column: Any) -> list[str]:

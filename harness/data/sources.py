@@ -109,6 +109,15 @@ def is_genome_file(word: str) -> bool:
     return any(word.endswith(f"{suffix}{packed}") for suffix in _FASTA for packed in _PACKED)
 
 
+def is_places(path: Path) -> bool:
+    """True for a csv that stands where a MATLAB file is asked for: it holds places instead of bases.
+
+    >>> is_places(Path("train.mat")), is_places(Path("train_hg19_coords_targets.csv.gz"))
+    (False, True)
+    """
+    return path.name.removesuffix(".gz").endswith(".csv")
+
+
 def cache_folder(options: DataOptions) -> Path:
     """Where downloads are kept."""
     named = options.cache or os.environ.get(CACHE_VARIABLE)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from dnabench.harness.types import FileFacts, Task
 
-from .sources import MADE, DataOptions, find_assembly, find_local, is_genome_file
+from .sources import MADE, DataOptions, find_assembly, find_local, is_genome_file, is_places
 
 State = Literal["ready", "needs download", "needs genome", "unavailable"]
 
@@ -21,6 +21,7 @@ def task_state(task: Task, options: DataOptions) -> State:
     if not all(found):
         return "needs download" if task.source.hub_repo else "unavailable"
     places = task.source.kind in ("intervals", *MADE) or any(one and one.path.is_dir() for one in found)
+    places = places or (task.source.kind == "matlab" and any(one and is_places(one.path) for one in found))
     genomes = task_genomes(task, options) if places else {}
     return "ready" if all(genomes.values()) else "needs genome"
 

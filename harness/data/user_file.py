@@ -1,17 +1,20 @@
 """A user's own table as a task, without configuration: what is inferred is said in the task's notes."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from dnabench.harness.errors import DataError, RequestError
 from dnabench.harness.types import Dependence, FileFacts, Source, SplitRule, Target, Task
 
-from .formats import FASTA_SUFFIXES, Columns, Rows, read_rows
+from .formats import FASTA_SUFFIXES, Columns, Rows, column_names, parse_rows
+from .opening import read_plain
 from .rows import check_rows, refuse_missing_labels
 
 MOST_CLASSES = 100
 """Different labels above which whole numbers are values and words are refused."""
+_SEQUENCE = re.compile(r"(?:sequence|seq)[ _.-]?(1|2|a|b|)", re.IGNORECASE)
+_PAIRS = (["", "2"], ["", "b"], ["1", "2"], ["a", "b"])
 _CLASS_METRICS = ("accuracy", "f1_macro", "auroc")
 _VALUE_METRICS = ("pearson", "r2", "mse")
 
@@ -19,14 +22,16 @@ _VALUE_METRICS = ("pearson", "r2", "mse")
 def user_task(path: Path) -> Task:
     """The task `local/<name of the file>` from a csv, tsv, FASTA or parquet file.
 
-    Columns `sequence` and `label`, and where they exist `split` (train, dev, test) and `group` (rows that
-    belong together). Without `split` the rows are divided 70 / 15 / 15 by their content. Few whole numbers or
-    words are classes, other numbers are values. Every row is checked here, before a run begins. Raises
-    RequestError where there is no such file, DataError for its rows.
+    Columns `sequence` and `label` (pairs: `sequence1` and `sequence2`), and where they exist `split` (train, dev,
+    test) and `group` (rows that belong together). Without `split` the rows are divided 70 / 15 / 15 by their
+    content. Few whole numbers or words are classes, other numbers are values. Every row is checked here, before a
+    run begins. Raises RequestError where there is no such file, DataError for its rows.
     """
     if not path.is_file():
         raise RequestError(f"{path} does not exist: give a csv, tsv, FASTA or parquet file with sequence and label")
-    rows = read_rows(path, Columns(), path.name)
+    data = read_plain(path, path.name)
+    columns = Columns(sequence_columns(column_names(data, path.name), path.name))
+    rows = parse_rows(data, columns, path.name)
     if not len(rows):
         raise DataError(f"{path.name} has no rows below its header: is the file cut short?")
     refuse_missing_labels(rows, path.name)
@@ -38,16 +43,36 @@ def user_task(path: Path) -> Task:
         name=f"local/{_name(path)}",
         version=1,
         title=path.name,
-        inputs="sequence",
+        inputs="pair" if rows.seconds else "sequence",
         target=target,
         metric="spearman" if value else "mcc",
         metrics=_VALUE_METRICS if value else _CLASS_METRICS,
-        source=Source("files", {"all": FileFacts(path.name)}, embedded=True),
+        source=Source("files", {"all": FileFacts(path.name)}, sequence_columns=columns.sequences, embedded=True),
         split_rule=split_rule,
         dependence=Dependence(groups=split_rule.groups, reason="the file's own groups" if split_rule.groups else ""),
-        length=_one_length(rows.sequences),
-        notes=(said, how),
+        length=_one_length([*rows.sequences, *rows.seconds]),
+        notes=(said, how, *_said_of_pairs(columns.sequences)),
         folder=str(path.parent),
+    )
+
+
+def sequence_columns(names: Sequence[str], file: str) -> tuple[str, ...]:
+    """The one column of a table that holds sequences, or the two of a table of pairs.
+
+    Raises DataError where the names leave it open: two sequences read as one would be a wrong task without a word.
+
+    >>> sequence_columns(["sequence", "label"], "a.csv"), sequence_columns(["seq_a", "seq_b", "label"], "a.csv")
+    (('sequence',), ('seq_a', 'seq_b'))
+    """
+    found = {name: match[1].lower() for name in names if (match := _SEQUENCE.fullmatch(name))}
+    if len(found) < 2:
+        return ("sequence",)
+    if len(found) == 2 and sorted(found.values()) in _PAIRS:
+        first, second = sorted(found, key=found.__getitem__)
+        return first, second
+    raise DataError(
+        f"{file}: the columns {', '.join(map(repr, found))} all look like sequences: name one of them `sequence`, "
+        "or two of them `sequence1` and `sequence2` for a task of pairs, and the others something else"
     )
 
 
@@ -84,6 +109,10 @@ def _split_rule(rows: Rows) -> tuple[SplitRule, str]:
     undivided = "groups" if groups else "rows of one sequence, on either strand,"
     said = f"the file names no splits: drawn 70/15/15 by content, {undivided} undivided"
     return SplitRule("column", groups=groups, made=True), said
+
+
+def _said_of_pairs(columns: Sequence[str]) -> tuple[str, ...]:
+    return (f"a task of pairs: the columns {columns[0]!r} and {columns[1]!r}",) if len(columns) > 1 else ()
 
 
 def _name(path: Path) -> str:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from ..sequence import lengths as bases_of
 from .batches import Index, halved, over_batches, token_batches
 from .devices import autocast, choose_devices, possible_precision
-from .recipe import Recipe
+from .recipe import Precision, Recipe
 from .replicas import Replicas
 from .tuning import groups
 
@@ -86,8 +86,8 @@ class Learner:
         devices = choose_devices(recipe.device, recipe.devices)
         self.network, self.lesson = network, lesson
         self.device = devices[0]
-        self.recipe = replace(recipe, precision=possible_precision(self.device, recipe.precision))
-        """As it runs: a precision that the device has, passes that fit its memory."""
+        self.recipe = replace(recipe, precision=_precision(network.module, self.device, recipe))
+        """As it runs: a precision that the device and the network have, passes that fit its memory."""
         self.replicas = Replicas(network.module, devices)
         if recipe.compile:
             self.replicas.compile()
@@ -168,7 +168,7 @@ def predict(network: Network, rows: Rows, recipe: Recipe) -> NDArray[np.float32]
     module.to(device).eval()
 
     def start(batch: Index) -> Callable[[], Any]:
-        with torch.inference_mode(), autocast(device, possible_precision(device, recipe.precision)):
+        with torch.inference_mode(), autocast(device, _precision(module, device, recipe)):
             raw = module(**network.inputs(rows.at(batch), device)).float()
         return lambda: raw.cpu().numpy()
 
@@ -180,3 +180,9 @@ def predict(network: Network, rows: Rows, recipe: Recipe) -> NDArray[np.float32]
     for batch, part in parts:
         found[batch] = part
     return found
+
+
+def _precision(module: nn.Module, device: torch.device, recipe: Recipe) -> Precision:
+    """The precision that really runs; a part of a network may declare itself `float32_only`."""
+    narrow = any(getattr(part, "float32_only", False) for part in module.modules())
+    return "float32" if narrow else possible_precision(device, recipe.precision)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal, Protocol, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
 
 from ..errors import RequestError
+
+if TYPE_CHECKING:
+    # Cards and tokenizers read this file, and need no torch to describe a model.
+    from torch import nn
 
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 Ints = NDArray[np.int64]
@@ -23,14 +26,12 @@ Precision = Literal["float32", "bfloat16", "float16"]
 Likelihood = Literal["exact", "one-pass", "causal", "tokens"]
 
 
-class Tokens(Protocol):
-    """One sequence as tokens: ids (n,) and spans (n, 2), the first and the end base of each; empty for specials."""
+@dataclass(frozen=True)
+class Tokens:
+    """One sequence as tokens: ids (n,) and spans (n, 2), the first and the end base of each; (0, 0) for specials."""
 
-    @property
-    def ids(self) -> Ints: ...
-
-    @property
-    def spans(self) -> Ints: ...
+    ids: Ints
+    spans: Ints
 
 
 class Tokenizer(Protocol):
@@ -104,7 +105,7 @@ class Reading:
     compile: bool = False
 
     def __post_init__(self) -> None:
-        for name, known in _choices().items():
+        for name, known in choices().items():
             value = getattr(self, name)
             if value not in known:
                 raise RequestError(f"{name} is {value!r}; it must be one of {', '.join(known)}.")
@@ -115,7 +116,8 @@ class Reading:
             raise RequestError(f"device is {self.device!r}; it must be auto, cpu, cuda, cuda:N, or all.")
 
 
-def _choices() -> dict[str, tuple[Any, ...]]:
+def choices() -> dict[str, tuple[Any, ...]]:
+    """Option of a reading → the words that it may be; only those that are words of a list."""
     hints = get_type_hints(Reading)
     return {one.name: get_args(hints[one.name]) for one in fields(Reading) if _is_choice(hints[one.name])}
 

@@ -70,13 +70,13 @@ def train(  # noqa: PLR0913, PLR0917 - a training has these six parts
 
     Without an exam all steps are made and the last weights are kept. `seed` orders the rows; torch's own draws
     (dropout) come from its generator: see `devices.reproducible`. With a checkpoint, a training that was killed goes
-    on where it was, on the CPU to the same bytes. Raises DivergedError where the loss is not finite before any look.
+    on where it was, on the CPU to the same bytes. Raises DivergedError where no look found numbers.
     """
     return _Training(Learner(network, lesson, recipe), exam, seed, checkpoint).run()
 
 
 class DivergedError(AdapterError):
-    """The loss of a training became infinite or NaN before dev was looked at."""
+    """A training's loss, or what it said of the dev rows, became infinite or NaN before a step could be kept."""
 
 
 class _Training:
@@ -155,10 +155,11 @@ class _Training:
             return False
         done.recipe = self.learner.recipe
         rank = self.exam.judge(done.raw(self.exam.sequences, self.exam.seconds))
-        if not done.curve or rank > max(done.curve):
+        # Outputs that are no numbers rank lowest by all that judges: they are never kept.
+        if any(map(np.isfinite, rank)) and rank > max(done.curve, default=()):
             done.step, self.best = self.step, _copied(self.learner.network.module)
         done.curve.append(rank)
-        waited = len(done.looks) - 1 - done.looks.index(done.step)
+        waited = len(done.looks) - (1 + done.looks.index(done.step) if self.best else 0)
         return 0 < self.learner.recipe.patience <= waited
 
     def _close(self) -> bool:
@@ -180,9 +181,10 @@ class _Training:
             else:
                 self.checkpoint.remove()
         per_epoch = -(-len(self.lengths) // recipe.batch_size)
-        if done.diverged and not self.best:
+        if not self.best and (done.diverged or done.curve):
+            what = "training loss" if done.diverged else "outputs for the dev rows"
             raise DivergedError(
-                f"the training loss became infinite or NaN in epoch {-(-self.step // per_epoch)}: lower learning_rate "
+                f"the {what} became infinite or NaN in epoch {-(-self.step // per_epoch)}: lower learning_rate "
                 f"(now {recipe.learning_rate:g}) or raise warmup_steps (now {recipe.warmup_steps})"
             )
         if self.best:

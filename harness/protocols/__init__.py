@@ -21,8 +21,19 @@ from ..errors import AdapterError, RequestError, nearest
 from ..metrics import find_metric
 from ..types import Adapter, Capability, Fit, InputKind, Inputs, Split, Task
 from .fit import TrainRows, model_name
+from .redraw import DEV_FOLDS, check_dev_folds, redrawn
 
-__all__ = ["PROTOCOLS", "ProtocolSpec", "TrainRows", "choose", "configure", "run_protocol"]
+__all__ = [
+    "DEV_FOLDS",
+    "PROTOCOLS",
+    "ProtocolSpec",
+    "TrainRows",
+    "choose",
+    "configure",
+    "redrawn",
+    "run_protocol",
+    "shared_options",
+]
 
 
 @dataclass(frozen=True)
@@ -89,6 +100,7 @@ def configure(
     protocol = _module(name)
     # What selects nothing has no use for a metric.
     config: dict[str, Any] = ({"metric": task.metric} if PROTOCOLS[name].selects else {}) | dict(protocol.CONFIG)
+    config |= dict.fromkeys(shared_options(name), 0)
     layers: list[tuple[Mapping[str, Any], str]] = []
     if model is not None and hasattr(protocol, "defaults"):
         layers.append((protocol.defaults(task, model), f"recipe of {model.info.name}"))
@@ -100,10 +112,22 @@ def configure(
         _put(config, {**aside, **changes}, where)
     if "metric" in config:
         find_metric(config["metric"], task.target)
+    # Only where it is asked for, so that cells without it keep their identity.
+    folds = check_dev_folds(config.pop(DEV_FOLDS, 0))
     protocol.check_config(config)
     if hasattr(protocol, "check_task"):
         protocol.check_task(config, task)
+    config |= {DEV_FOLDS: folds} if folds else {}
     return dict(json.loads(json.dumps(config)))
+
+
+def shared_options(name: str | None) -> tuple[str, ...]:
+    """Options that a protocol has beside its own: those about dev, where it selects on dev.
+
+    >>> shared_options("probe"), shared_options("zero_shot")
+    (('dev_folds',), ())
+    """
+    return (DEV_FOLDS,) if name and name in PROTOCOLS and PROTOCOLS[name].selects else ()
 
 
 def option_of(key: str) -> str:
@@ -152,7 +176,7 @@ def _put(config: dict[str, Any], changes: Mapping[str, Any], where: str) -> None
 def _refuse_misfit(changes: Mapping[str, Any], recipe: str, name: str, config: Mapping[str, Any]) -> None:
     """RequestError where a recipe was written for another protocol: it names that one."""
     keys = {option_of(key) for key in changes}
-    fits = [other for other in PROTOCOLS if keys <= {"metric", *_module(other).CONFIG}]
+    fits = [other for other in PROTOCOLS if keys <= {"metric", *_module(other).CONFIG, *shared_options(other)}]
     if not keys <= config.keys() and fits:
         raise RequestError(f"recipe {recipe} is for {fits[0]}, and this would be {name}: say --protocol {fits[0]}")
 

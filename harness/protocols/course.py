@@ -191,8 +191,10 @@ def _search(metric: str, tried: Sequence[Tried], recipe: Recipe) -> dict[str, An
 def notes(trained: Trained, tried: Sequence[Tried], asked: Mapping[str, Any]) -> list[str]:
     """What a reader of the table must know: sentences without a seed's own numbers, so that seeds share them."""
     recipe, notes = trained.recipe, []
-    if recipe.precision != asked.get("precision", recipe.precision):
-        notes.append(f"{asked['precision']} cannot run on the {_place(recipe)}: {recipe.precision} ran in its place")
+    # A search asks for several; the one that was kept is no substitute for the others.
+    wanted = asked.get("search", {}).get("precision") or [asked.get("precision", recipe.precision)]
+    if recipe.precision not in wanted:
+        notes.append(f"{' or '.join(wanted)} cannot run {_place(trained)}: {recipe.precision} ran in its place")
     if tried:
         names = ", ".join(tried[0].settings)
         notes.append(f"settings chosen on dev among {len(tried)} runs per seed: {names}")
@@ -201,9 +203,11 @@ def notes(trained: Trained, tried: Sequence[Tried], asked: Mapping[str, Any]) ->
     return notes
 
 
-def _place(recipe: Recipe) -> str:
-    kind = choose_device(recipe.device).type
-    return "CPU" if kind == "cpu" else kind
+def _place(trained: Trained) -> str:
+    """Where a precision cannot run: in a network that has only float32, or on the device."""
+    kind = choose_device(trained.recipe.device).type
+    narrow = any(getattr(part, "float32_only", False) for part in trained.network.module.modules())
+    return "in this network" if narrow else f"on the {'CPU' if kind == 'cpu' else kind}"
 
 
 def _takes(function: Any, name: str) -> bool:

@@ -131,7 +131,9 @@ def is_shortcut(record: RunRecord) -> bool:
 
 
 def idle_rules(splits: Splits) -> dict[str, str]:
-    """Trivial rules that see the same in every row of these splits: their score is that of a constant."""
+    """Trivial rules that see the same in every row of these splits, or that cannot read them, with the reason."""
+    if len(splits.test.inputs.seconds):
+        return dict.fromkeys(SHORTCUTS, "it reads one sequence, these rows are pairs")
     facts = splits.facts.values()
     ends = {end for one in facts for end in (one.lengths[0], one.lengths[2])}
     idle = {"length": f"all rows have {ends.pop():,} bases"} if len(ends) == 1 else {}

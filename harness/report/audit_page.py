@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from ..audit.findings import Finding, findings, percent
 from ..audit.overlap import Overlap
-from ..types import RunRecord, Score
+from ..types import RunRecord, Score, Task
 from .audit import LEAKS, Audit, TaskAudit, is_shortcut
 from .cells import cell, metric_title
 from .page import Page, Section
@@ -52,7 +54,7 @@ def task_audit_page(one: TaskAudit) -> Page:
         Section("second opinion (seqleak)", table=_second_table(one.second), sentences=_skipped(one.second)),
         Section("not done", sentences=[] if one.near or one.second else [NOT_ASKED]),
     ]
-    return Page(one.task.name, "audit", sections, f"dnabench run -m kmer -t {one.task.name}")
+    return Page(one.task.name, "audit", sections, f"dnabench run -m kmer -t {_asked_by(one.task)}")
 
 
 def coordinates_page(name: str, found: Mapping[str, Any], scores: Mapping[str, Score]) -> Page:
@@ -279,5 +281,10 @@ def _flat(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _next(audit: Audit) -> str:
-    here = [one.task.name for one in audit.tasks if one.facts]
+    here = [_asked_by(one.task) for one in audit.tasks if one.facts]
     return f"dnabench data audit {here[0]}" if here else ""
+
+
+def _asked_by(task: Task) -> str:
+    """What names a task on the command line: its own name, or the path of a user's file."""
+    return quote(Path(task.folder, task.title).as_posix()) if task.suite == "local" else task.name

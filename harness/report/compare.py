@@ -173,7 +173,7 @@ def _compared(empty: Comparison, pair: tuple[Operand, Operand], made: Joint, by:
         scores=(float(made.values[first]), float(made.values[second])),
         difference=difference,
         p=p,
-        detectable=detectable(difference, rules),
+        detectable=detectable(difference, rules) if made.claims else None,
         units=made.effective,
         rows=len(made.keys),
         rarest=rarest_class(pair[0].records[empty.task]),
@@ -253,7 +253,7 @@ def _mean(empty: Comparison, row: Sequence[Comparison], rules: Rules) -> Compari
         scores=(_mean_of([one.scores[0] for one in row]), _mean_of([one.scores[1] for one in row])),
         difference=made,
         p=made.p if not silent else None,
-        detectable=detectable(made, rules),
+        detectable=detectable(made, rules) if not silent else None,
         units=sum(one.units for one in row),
     )
 

@@ -123,7 +123,7 @@ def _row(one: Comparison, with_metric: bool, with_model: bool, verdict: str) -> 
         _name(one),
         *([metric_title(one.metric)] if with_metric else []),
         *([one.model] if with_model else []),
-        f"{one.rows:,}" if one.rows else "" if one.tasks else MISSING,
+        _rows(one),
         number(one.scores[0]),
         number(one.scores[1]),
         interval,
@@ -132,6 +132,14 @@ def _row(one: Comparison, with_metric: bool, with_model: bool, verdict: str) -> 
         number(one.detectable),
         verdict,
     )
+
+
+def _rows(one: Comparison) -> str:
+    """Test rows, and as many equal groups as inform as much where they come in groups."""
+    if not one.rows:
+        return "" if one.tasks else MISSING
+    in_groups = one.joint is not None and one.joint.groups is not None
+    return f"{one.rows:,} (G_eff {one.units:,.{0 if one.units >= 100 else 1}f})" if in_groups else f"{one.rows:,}"
 
 
 def _name(one: Comparison) -> str:

@@ -138,11 +138,15 @@ def _scored(empty: Judged, base: RunRecord, new: RunRecord, rules: GateRules) ->
     assert base.outputs is not None
     assert new.outputs is not None
     try:
+        # NEW first: what cannot be read there is lost, whatever BASE is like.
+        now = new.outputs()
+    except RecordError as problem:
+        return replace(empty, verdict="fail", reason=f"NEW: {problem}")
+    try:
         before = base.outputs()
     except RecordError as problem:
         return replace(empty, reason=f"BASE: {problem}")
     try:
-        now = new.outputs()
         before = aligned(before, now)
     except (RecordError, DataError) as problem:
         return replace(empty, verdict="fail", reason=f"NEW: {problem}")

@@ -135,7 +135,9 @@ def target_text(task: Task) -> str:
 
 
 def _rows(task: Task, split: str) -> int | None:
-    facts = task.source.files.get(split)
+    """Rows of a split where they are known; with folds every row is a test row once."""
+    files = task.source.files
+    facts = files.get(split) or (files.get("all") if split == "test" and task.split_rule.kind == "kfold" else None)
     return facts.rows if facts else None
 
 

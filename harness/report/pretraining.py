@@ -44,11 +44,13 @@ def verdict(declared: Sequence[str], assembly: str, species: str) -> Verdict:
     held = {build for text in declared for build in _builds(text)}
     if asked & held:
         return "yes"
-    if wanted & {name for name, _ in held}:
+    if wanted & ({name for name, _ in held} | {name for text in declared for name in _species(text)}):
         return "same species"
     if not (assembly or species):
         return ""
-    open_ended = not wanted or any(not _builds(text) or text.strip()[0].isdigit() for text in declared)
+    open_ended = not wanted or any(
+        not (_builds(text) or _species(text)) or text.strip()[0].isdigit() for text in declared
+    )
     return "perhaps" if open_ended else "no"
 
 
@@ -89,6 +91,11 @@ _LIMITS = (("context_tokens", "tokens"), ("context_bases", "bases"))
 
 def _declared(record: RunRecord) -> list[str]:
     return [str(one) for one in record.model.get("pretraining") or ()]
+
+
+def _species(text: str) -> set[str]:
+    """Species that a text names where its authors name no assembly."""
+    return {name for name in BUILDS if name in text}
 
 
 def _builds(text: str) -> set[tuple[str, tuple[str, ...]]]:

@@ -200,8 +200,19 @@ def _csv(table: Table) -> str:
     names = list(dict.fromkeys(name for row in data for name in row)) or list(table.head)
     writer = csv.DictWriter(out, names, restval="", lineterminator="\n")
     writer.writeheader()
-    writer.writerows([{k: "" if v is None else v for k, v in row.items()} for row in data])
+    writer.writerows([{k: "" if v is None else no_formula(v) for k, v in row.items()} for row in data])
     return out.getvalue()
+
+
+def no_formula(value: Any) -> Any:
+    """A field of a csv; text that a spreadsheet would run as a formula gets an apostrophe in front.
+
+    >>> no_formula("=1+cmd|x"), no_formula("-2+cmd|x"), no_formula("-0.5 [-0.6, -0.4]"), no_formula(-0.5)
+    ("'=1+cmd|x", "'-2+cmd|x", '-0.5 [-0.6, -0.4]', -0.5)
+    """
+    if not isinstance(value, str) or value[:1] not in ("=", "@", "+", "-", "\t", "\r"):
+        return value
+    return value if re.match(r"[+-][0-9.]+(?![^ ])", value) or value in ("+", "-") else f"'{value}"
 
 
 def _json(table: Table) -> str:

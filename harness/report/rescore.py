@@ -33,6 +33,14 @@ MOST = 200
 SCORED = ("ok", "partial")
 
 
+class NotGrouped(RequestError):
+    """The rows of a task cannot be put into groups; `reason` says it without the task's name."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 @dataclass(frozen=True)
 class Rescored:
     """One record's score by one metric, on all rows or on those of one group."""
@@ -42,13 +50,16 @@ class Rescored:
     score: Score
     rows: int
     group: str = ""
+    remark: str = ""
+    """Why there are all rows only where groups were asked for."""
 
 
 def rescore(records: Sequence[RunRecord], metrics: Sequence[str] = (), by: str = "") -> list[Rescored]:
     """Score stored predictions anew; `metrics` take the place of each task's own, `by` names a column of the rows.
 
-    Intervals come from the task's own stream of resamples, so that models stay paired. Raises RequestError for an
-    unknown metric or column, RecordError where predictions are not here.
+    Intervals come from the task's own stream of resamples, so that models stay paired. A task that cannot be grouped
+    so says why and has its score on all rows. Raises RequestError for an unknown metric or a column that no task has,
+    RecordError where predictions are not here.
     """
     _refuse_unknown(metrics)
     if by == CLASS and set(metrics) - {RECALL}:
@@ -57,6 +68,7 @@ def rescore(records: Sequence[RunRecord], metrics: Sequence[str] = (), by: str =
     if not usable:
         raise RequestError(f"none of {len(records)} records has predictions to score.")
     _refuse_useless(metrics, usable)
+    _refuse_no_grouping(usable, by)
     return [one for record in usable for one in _of_record(record, metrics, by)]
 
 
@@ -108,13 +120,31 @@ def _refuse_useless(metrics: Sequence[str], records: Sequence[RunRecord]) -> Non
             raise problems[0]
 
 
+def _refuse_no_grouping(records: Sequence[RunRecord], by: str) -> None:
+    """A grouping that serves some of the records is a remark at the others; one that serves none is a mistake."""
+    problems = []
+    for record in records if by else ():
+        assert record.outputs is not None, "records without predictions were left out"
+        try:
+            _groups(record, record.outputs(), by)
+            return
+        except NotGrouped as problem:
+            problems.append(problem)
+    if problems:
+        raise problems[0]
+
+
 def _of_record(record: RunRecord, metrics: Sequence[str], by: str) -> Iterator[Rescored]:
     assert record.outputs is not None, "records without predictions were left out"
     predictions = record.outputs()
     names = tuple(metrics) or ((RECALL,) if by == CLASS else (str(record.task["metric"]),))
-    labels = target_of(record).classes if by == LABEL and target_of(record).kind == "multilabel" else ()
-    column = _column(record, predictions, by) if by and not labels else np.empty(0, str)
-    yield from _scored(record, names, predictions)
+    labels: tuple[str, ...] = ()
+    column, remark = np.empty(0, str), ""
+    try:
+        labels, column = _groups(record, predictions, by)
+    except NotGrouped as problem:
+        remark = problem.reason
+    yield from (replace(one, remark=remark) for one in _scored(record, names, predictions))
     for number, label in enumerate(labels):
         yield from _scored(record, names, _of_label(predictions, number), label, Target("multilabel", (label,)))
     for value in np.unique(column):
@@ -161,6 +191,14 @@ def _recalled(record: RunRecord, part: Predictions, group: str) -> Rescored:
     return Rescored(record, RECALL, score, len(part.truth), group)
 
 
+def _groups(record: RunRecord, predictions: Predictions, by: str) -> tuple[tuple[str, ...], NDArray[Any]]:
+    """Labels that are scored one by one, or the group of every row; neither where no grouping is asked for."""
+    target = target_of(record)
+    if by == LABEL and target.kind == "multilabel":
+        return target.classes, np.empty(0, str)
+    return (), _column(record, predictions, by) if by else np.empty(0, str)
+
+
 def _column(record: RunRecord, predictions: Predictions, by: str) -> NDArray[Any]:
     """The groups of the rows as text."""
     task, target = str(record.task["name"]), target_of(record)
@@ -168,13 +206,15 @@ def _column(record: RunRecord, predictions: Predictions, by: str) -> NDArray[Any
     if by == CLASS and by in known:
         return np.array(target.classes)[predictions.truth]
     if by not in predictions.columns:
-        raise RequestError(
-            f"{task} has no column {by!r} in its predictions.{nearest(by, known)} There are: {', '.join(known)}."
+        raise NotGrouped(
+            f"{task} has no column {by!r} in its predictions.{nearest(by, known)} There are: {', '.join(known)}.",
+            f"no column {by!r}",
         )
     column = np.asarray(predictions.columns[by]).astype(str)
     values = len(np.unique(column))
     if values > MOST:
-        raise RequestError(f"{task}: the column {by!r} has {values:,} values; a grouping has at most {MOST}.")
+        why = f"the column {by!r} has {values:,} values; a grouping has at most {MOST}"
+        raise NotGrouped(f"{task}: {why}.", why)
     return column
 
 
@@ -185,11 +225,15 @@ def _place(one: Rescored) -> tuple[str, str, str]:
 def _notes(found: Sequence[Rescored]) -> tuple[str, ...]:
     """Why scores or their intervals are missing, each reason once with the places that it holds for."""
     reasons: dict[str, list[str]] = {}
+    alone: dict[str, list[str]] = {}
     for one in found:
+        if one.remark:
+            alone.setdefault(one.remark, []).append(str(one.record.task["name"]))
         if one.score.note and (one.score.value is None or one.score.low is None):
             reasons.setdefault(one.score.note, []).append(one.group or str(one.record.task["name"]))
     partial_ones = any(one.record.status == "partial" for one in found)
     notes = [f"{MISSING} {', '.join(_few(list(dict.fromkeys(places))))}: {note}" for note, places in reasons.items()]
+    notes += [f"not grouped: {', '.join(_few(list(dict.fromkeys(tasks))))}: {why}" for why, tasks in alone.items()]
     return (*notes, *(["some records are partial: not all rows (--limit)"] if partial_ones else []))
 
 
@@ -210,7 +254,7 @@ def _datum(one: Rescored, by: str) -> dict[str, Any]:
         "protocol": shown.protocol, "recipe": shown.recipe, "config_id": shown.config7,
         "metric": one.metric, "value": one.score.value, "low": one.score.low, "high": one.score.high,
         "replicates": len(one.score.per_replicate), "status": shown.status, "method": one.score.method,
-        "note": one.score.note,
+        "note": one.score.note or one.remark,
     }  # fmt: skip
 
 

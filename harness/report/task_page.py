@@ -28,7 +28,7 @@ _SOURCES = {
     "classes": "a folder with one entry per class; places are read from a genome",
     "windows": "windows drawn from genomes by a seed",
     "peaks": "peaks, as labels of the bins of a genome",
-    "matlab": "MATLAB files of one-hot windows",
+    "matlab": "MATLAB files of one-hot windows, or a csv of places and a genome",
 }
 
 

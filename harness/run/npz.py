@@ -77,6 +77,7 @@ def _arrays(p: Predictions) -> dict[str, Array]:
 
 def _predictions(arrays: Mapping[str, Array]) -> Predictions:
     columns = {k.removeprefix(_COLUMN): _widen(v) for k, v in arrays.items() if k.startswith(_COLUMN)}
+    _refuse_uneven(arrays)
     return Predictions(
         task=str(arrays["task"]),
         kind=cast(OutputKind, str(arrays["kind"])),
@@ -86,6 +87,15 @@ def _predictions(arrays: Mapping[str, Array]) -> Predictions:
         replicates=tuple(str(name) for name in arrays["replicates"]),
         columns=columns,
     )
+
+
+def _refuse_uneven(arrays: Mapping[str, Array]) -> None:
+    """Raise ValueError where the arrays are not of the same rows: a file that was made elsewhere may hold anything."""
+    outputs, rows = arrays["outputs"], arrays["keys"].shape
+    parts = {name: arrays[name].shape[:1] for name in arrays if name == "truth" or name.startswith(_COLUMN)}
+    odd = [name for name, length in parts.items() if length != rows]
+    if outputs.ndim != 3 or outputs.shape[1:2] != rows or odd:
+        raise ValueError(f"outputs {outputs.shape}, keys {rows}{''.join(f', {n} {parts[n]}' for n in odd)}")
 
 
 def _npy(array: Array) -> bytes:

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from ..data.load import DataOptions, load_splits
 from ..errors import DnabenchError, RecordError, RequestError, nearest
-from ..protocols import PROTOCOLS, choose, configure, option_of
+from ..protocols import DEV_FOLDS, PROTOCOLS, choose, configure, option_of, shared_options
 from ..types import Adapter, ModelInfo, RunRecord, Splits, Task
 from . import store
 from .memory import MEMORY
@@ -154,9 +154,10 @@ def _cell(request: Request, model: Adapter, task: Task) -> tuple[Cell, str]:
     if name is None:
         return Cell(model, task, request.protocol or "", request.recipe or "default", {}, ()), reason
     config = configure(name, task, request.recipe, {}, model)
-    mine = {key: value for key, value in request.overrides.items() if option_of(key) in config}
+    options = {*config, *shared_options(name)}
+    mine = {key: value for key, value in request.overrides.items() if option_of(key) in options}
     config = configure(name, task, request.recipe, mine, model)
-    seeds = tuple(sorted(set(request.seeds))) if PROTOCOLS[name].uses_seed else (0,)
+    seeds = tuple(sorted(set(request.seeds))) if PROTOCOLS[name].uses_seed or DEV_FOLDS in config else (0,)
     return Cell(model, task, name, request.recipe or "default", config, seeds, request.limit), ""
 
 
@@ -249,7 +250,10 @@ def _in_path(name: str) -> str:
 
 
 def _refuse_unused(request: Request, cells: Sequence[Cell]) -> None:
-    known = sorted({key for cell in cells for key in cell.config})
+    # Where no protocol can be used at all, the cells say why: that comes first.
+    if not any(cell.config for cell in cells):
+        return
+    known = sorted({key for cell in cells for key in (*cell.config, *shared_options(cell.protocol))})
     for key in request.overrides:
         # The device is an option of models too: where their networks are read.
         if option_of(key) not in known and not any(key in getattr(m, "options", {}) for m in request.models):

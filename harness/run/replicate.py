@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import AdapterError
-from ..protocols import run_protocol
+from ..protocols import DEV_FOLDS, redrawn, run_protocol
 from ..types import Fit, OutputKind
 from .cost import measured, replicate_cost
 from .meet import Fold, Met
@@ -64,7 +64,10 @@ def _all_folds(cell: Cell, met: Met, seed: int) -> Fit:
 
 
 def _one_fold(cell: Cell, fold: Fold, met: Met, seed: int) -> Fit:
-    fit = run_protocol(cell.protocol, cell.model, fold.rows, fold.test, cell.config, seed)
+    config = dict(cell.config)
+    folds = config.pop(DEV_FOLDS, 0)
+    rows = redrawn(fold.rows, folds, seed, met.task) if folds else fold.rows
+    fit = run_protocol(cell.protocol, cell.model, rows, fold.test, config, seed)
     outputs = np.asarray(fit.outputs)
     # A likelihood is one score per row, whatever the classes.
     wanted = (len(fold.test), 1 if fit.kind == "log_likelihood" else met.task.target.outputs)

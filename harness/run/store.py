@@ -14,9 +14,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import get_args
+
+import numpy as np
 
 from dnabench.harness.errors import RecordError
-from dnabench.harness.types import Predictions, RunRecord
+from dnabench.harness.types import OutputKind, Predictions, RunRecord
 
 from . import npz
 from .record_json import NewerRecordError, dumps, loads
@@ -72,16 +75,35 @@ def read_predictions(path: Path) -> Predictions:
 
     Raises RecordError where they are missing or are not those of the record.
     """
-    wanted = read_record(path.with_suffix(".json")).predictions
+    record = read_record(path.with_suffix(".json"))
+    wanted = record.predictions
     if not wanted:
         raise RecordError(f"{path}: this record has no predictions")
     for place in _places(path, wanted):
         data = _bytes(place)
         if data is not None and hashlib.sha256(data).hexdigest() == wanted:
-            return npz.from_bytes(data, str(place))
+            return _of_target(npz.from_bytes(data, str(place)), record, place)
     beside = path.with_suffix(".npz")
     state = "has other contents than the record says" if beside.exists() else "is missing"
     raise RecordError(f"{beside} {state} (sha256 {wanted[:12]}…): bring it back or run the cell with --fresh")
+
+
+def _of_target(said: Predictions, record: RunRecord, place: Path) -> Predictions:
+    """The predictions, refused where they cannot be of the record's target: a file made elsewhere may hold anything."""
+    target = record.task.get("target", {})
+    kind, classes = target.get("kind"), len(target.get("classes", ()))
+    width, odd = said.outputs.shape[2], ""
+    if said.kind not in get_args(OutputKind):
+        odd = f"are of an unknown kind, {said.kind!r}"
+    elif kind == "class" and not ((said.truth >= 0) & (said.truth < classes)).all():
+        odd = f"have labels other than 0 to {classes - 1}"
+    elif kind in ("class", "multilabel") and width not in (classes, 1):
+        odd = f"have {width} columns for {classes} classes"
+    elif not np.isfinite(said.outputs).all():
+        odd = "hold NaN or infinity"
+    if odd:
+        raise RecordError(f"{place}: its predictions {odd}: run the cell again with --fresh")
+    return said
 
 
 def has_predictions(path: Path, record: RunRecord) -> bool:

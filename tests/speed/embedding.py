@@ -1,7 +1,7 @@
 """How fast `embed` is: against a bare loop over the same batches, and against loops as other harnesses have them.
 
     python tests/speed/embedding.py --data DIR [--models hyenadna,convnova,dnabert2] [--rows 600]
-                                    [--device cuda --dtype bfloat16 --threads 4]
+                                    [--device cuda --dtype bfloat16 --threads 4 --batch 32]
 
 Two sets: the test rows of GUE's prom_core_all (70 bases each), read from DIR/gue or DIR, or random rows of that
 length where there is no DIR; and random rows of 50 to 2,000 bases. Three networks with random weights: HyenaDNA-tiny,
@@ -10,7 +10,7 @@ no file is needed). Printed per set and network: bases per second of `embed`, an
 
     bare      the same padded batches, tokenised before the clock starts: forward pass, masked mean, result to the host
     single    one row at a time (DART-Eval, BEND)
-    longest   batches in file order, each padded to its longest row, of as many tokens (a plain data loader)
+    longest   32 rows at a time in file order, padded to their longest (a plain data loader)
 
 `longest` is left out for networks that take no padding mask, where it would change results (HyenaDNA is causal and
 padded behind). The best of `--repeats` runs counts, all taken in turn in one process; one CPU thread is timed by the
@@ -58,7 +58,8 @@ def _line(reader: Reader, rows: Sequence[str], told: Any) -> str:
     loops = {"embed": lambda: embed(reader, rows, reading), "bare": _bare(reader, rows, told)}
     loops["single"] = _loop(reader, rows, told, [np.array([i]) for i in range(len(rows))])
     if reader.attends or reader.objective == "causal":
-        loops["longest"] = _loop(reader, rows, told, _in_file_order(rows, told.tokens))
+        in_order = [np.arange(a, min(a + told.batch, len(rows))) for a in range(0, len(rows), told.batch)]
+        loops["longest"] = _loop(reader, rows, told, in_order)
     if told.device == "cuda":
         torch.cuda.reset_peak_memory_stats()
     wanted, best = embed(reader, rows, reading), dict.fromkeys(loops, np.inf)
@@ -133,12 +134,6 @@ def _read(reader: Reader, ready: Sequence[Any], rows: int, told: Any) -> Any:
     return table
 
 
-def _in_file_order(rows: Sequence[str], budget: int) -> list[Any]:
-    """Batches of consecutive rows, as many as would fit the budget at the longest row of all."""
-    size = max(1, budget // max(map(len, rows)))
-    return [np.arange(a, min(a + size, len(rows))) for a in range(0, len(rows), size)]
-
-
 def _hyenadna() -> Reader:
     config = hyenadna.Config(d_model=128, n_layer=2, max_seq_len=2050, emb_dim=5)
     return Reader(hyenadna.HyenaDNA(config).eval(), tokenizers.HYENADNA, attends=False, objective="causal")
@@ -183,6 +178,7 @@ def _arguments() -> Any:
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16", "float16"))
     parser.add_argument("--tokens", type=int, help="tokens per batch (default: what embed takes on that device)")
+    parser.add_argument("--batch", type=int, default=32, help="rows at a time of the plain loader")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=3)
     told = parser.parse_args(sys.argv[1:])

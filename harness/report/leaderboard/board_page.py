@@ -26,7 +26,18 @@ from .sheet import (
     score_item,
     task_route,
 )
-from .words import FACTS, detectable_text, facts_of, field_title, interval_text, mean_title, rank_text, verdict_words
+from .words import (
+    FACTS,
+    caveats,
+    detectable_text,
+    facts_of,
+    field_title,
+    interval_text,
+    mean_title,
+    rank_text,
+    sentence,
+    verdict_words,
+)
 
 TEXT_FACTS = ("context", "pretraining")
 BOLD = "Bold: not beaten by any other model (max-T over all pairs, 5%)."
@@ -79,6 +90,7 @@ def _remarks(view: View) -> Iterator[str]:
             yield f"{mean_title(mean, several).capitalize()}: {mean.ranking.note}."
     if any(view.scored(entrant) < len(view.field.tasks) for entrant in view.entrants):
         yield "A mean stands only where no task is missing; nothing is filled in."
+    yield from map(sentence, caveats(view.field, view.field.tasks))
 
 
 def _grid(view: View, metric: str) -> Grid:

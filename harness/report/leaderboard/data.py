@@ -10,6 +10,7 @@ from typing import Any
 
 from ...run.record_json import plain
 from ..cells import without_duplicates
+from ..render import no_formula
 from .literature import Beside, beside
 from .nouns import Board, Entrant, Entry, Field, Mean, Ranking, TaskCard, View
 
@@ -188,9 +189,9 @@ def _field_text(value: Any) -> Any:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, (str, float, int)):
-        return value
+        return no_formula(value)
     if isinstance(value, Mapping):
         return json.dumps(plain(value), sort_keys=True)
     if isinstance(value, (list, tuple)):
-        return ", ".join(map(str, value))
+        return no_formula(", ".join(map(str, value)))
     return value

@@ -8,9 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ... import registry
-from ...errors import RequestError
+from ...errors import DnabenchError, RequestError
 from ...run.store import read_records
+from ...stats.weights import effective_groups
 from ...types import RunRecord, Suite
 from ..cells import Cell, cells, column_names
 from ..published import PublishedScore, gathered
@@ -88,7 +91,22 @@ def _difference(mine: Identity, home: Identity | None) -> str:
 def _card(name: str, entries: Sequence[Entry], known: Suite | None, published: Sequence[PublishedScore]) -> TaskCard:
     best = min(entries, key=lambda e: (not e.counts, not e.cell.counts, not e.record.task.get("splits"), e.cell.column))
     task = next((task for task in known.tasks if task.name == name), None) if known else None
-    return TaskCard(name, best.record.task, task, tuple(score for score in published if score.task == name))
+    told = tuple(score for score in published if score.task == name)
+    card = TaskCard(name, best.record.task, task, told)
+    return replace(card, groups=_groups(entries, card.dependence.groups)) if card.dependence.groups else card
+
+
+def _groups(entries: Sequence[Entry], column: str) -> tuple[int, float] | None:
+    """How many groups the test rows form, and G_eff, from the first predictions that can be read."""
+    for entry in entries:
+        if entry.counts and entry.record.outputs is not None:
+            try:
+                found = entry.record.outputs().columns.get(column)
+            except DnabenchError:
+                continue  # the standings say whose predictions cannot be read
+            if found is not None and len(found):
+                return len(np.unique(found)), effective_groups(found)
+    return None
 
 
 def _entrants(found: Sequence[Cell], records: Sequence[RunRecord]) -> tuple[Entrant, ...]:

@@ -67,6 +67,8 @@ class TaskCard:
     """`task` of a record that takes part in comparisons."""
     known: Task | None = None
     published: tuple[PublishedScore, ...] = ()
+    groups: tuple[int, float] | None = None
+    """Groups of the test rows, and how many equal ones inform as much (G_eff); None where rows are independent."""
 
     @property
     def metric(self) -> str:

@@ -11,7 +11,7 @@ from ..render import MISSING, Table, render
 from ..tables import number, value_text
 from .literature import PublishedRow, published_rows
 from .nouns import Board, Entrant, Entry, Mean, View
-from .words import FACTS, detectable_text, facts_of, field_title, interval_text, mean_title, rank_text
+from .words import FACTS, caveats, detectable_text, facts_of, field_title, interval_text, mean_title, rank_text
 
 LEGEND = (
     "Bold: not beaten by any other (max-T over all pairs at 5%), however large the number. Rank: the ranks that this "
@@ -73,7 +73,7 @@ def task_table(view: View) -> Table:
         rows.append((name, *words, shown))
     title = next(iter(metrics)) if len(metrics) == 1 else ""
     head = (metric_title(title) if title else "task, metric", *(e.name for e in view.entrants), "could show")
-    notes = tuple(f"({letter}) {reason}" for reason, letter in reasons.items())
+    notes = (*caveats(view.field, view.field.tasks), *(f"({letter}) {reason}" for reason, letter in reasons.items()))
     return Table(f"{field_title(view.field)}: tasks", head, tuple(rows), notes, bold=frozenset(bold))
 
 

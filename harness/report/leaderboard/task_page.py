@@ -16,7 +16,7 @@ from .board_page import BOLD, heat_of, in_order
 from .literature import COPIED, Beside, beside
 from .nouns import Board, Entrant, Entry, Field, Ranking, TaskCard
 from .sheet import Grid, Head, Item, Line, Notes, Part, Section, facts, model_route, number_item, score_item, task_route
-from .words import detectable_text, rank_text
+from .words import caveats, detectable_text, rank_text, sentence
 
 
 def task_section(board: Board, field: Field, card: TaskCard) -> Section:
@@ -27,6 +27,7 @@ def task_section(board: Board, field: Field, card: TaskCard) -> Section:
     shown = f"This test set could show a difference of {detectable_text(ranking)} (median pair, 80%)."
     remarks = [shown] if ranking.detectable is not None else []
     remarks += [f"{ranking.note}." if ranking.note else "", *marks(field, card, ranking)]
+    remarks += map(sentence, caveats(field, [card], card.metrics))
     parts = [
         Part("Scores", tuple(r for r in remarks if r), grid=_scores(board, field, card, order)),
         Part("Intervals", figures=((_forest(field, card, ranking, order, published), _forest_words(card)),)),
@@ -195,6 +196,7 @@ def _card_facts(card: TaskCard) -> tuple[tuple[str, str], ...]:
         "version": str(record.get("version", "")),
         "split rule": str(rule.get("kind", "")) + (" (drawn by dnabench)" if rule.get("made") else ""),
         "groups": dependence.groups or "",
+        "groups of test": _groups(card),
         "shares test rows with": ", ".join(dependence.shares_test_rows_with),
         "dependence": dependence.reason,
     }
@@ -204,6 +206,12 @@ def _card_facts(card: TaskCard) -> tuple[tuple[str, str], ...]:
             "official files": known.source.hub_repo or "", "cite": known.citation,
         }  # fmt: skip
     return facts(found)
+
+
+def _groups(card: TaskCard) -> str:
+    if card.groups is None:
+        return ""
+    return f"{card.groups[0]:,}, as good as {card.groups[1]:,.1f} of one size (G_eff)"
 
 
 def _splits(card: TaskCard) -> Grid | None:

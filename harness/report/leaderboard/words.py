@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ...metrics import METRICS
-from ..cells import metric_title
+from ..cells import metric_title, rarest_class
+from ..evidence import group_notes, rare_notes
 from ..render import MISSING
 from ..tables import number
 from .data import parameters
-from .nouns import Entrant, Field, Mean, Ranking, View
+from .nouns import Entrant, Field, Mean, Ranking, TaskCard, View
 
 FACTS = ("parameters", "context", "bases seen", "time", "bases/s", "peak memory", "pretraining", "seeds")
 
@@ -70,6 +71,15 @@ def mean_title(mean: Mean, several: bool = False) -> str:
     return f"mean of {len(mean.tasks)} {which}" + (f", {metric_title(mean.metric)}" if several else "")
 
 
+def sentence(note: str) -> str:
+    """A note as a sentence of the page.
+
+    >>> sentence("rows in groups: 6")
+    'Rows in groups: 6.'
+    """
+    return f"{note[:1].upper()}{note[1:]}."
+
+
 def detectable_text(ranking: Ranking) -> str:
     """What this test set can tell apart.
 
@@ -116,6 +126,20 @@ def facts_of(view: View, entrant: Entrant) -> dict[str, tuple[str, float | str |
         "pretraining": (pretraining, pretraining if pretraining != MISSING else None),
         "seeds": (MISSING if not high else str(high) if low == high else f"{low}–{high}", high or None),
     }
+
+
+def caveats(field: Field, cards: Sequence[TaskCard], metrics: Sequence[str] = ()) -> tuple[str, ...]:
+    """What must be said of the test rows of some tasks: rows in groups with G_eff, classes of few rows.
+
+    `metrics` are those shown, in place of each task's own.
+    """
+    groups = {card.name: card.groups[1] for card in cards if card.groups}
+    rare = []
+    for card in cards:
+        entered = (field.entry(card.name, entrant) for entrant in field.entrants)
+        rows = next((rarest_class(entry.record) for entry in entered if entry and entry.counts), None)
+        rare += [(card.name, metric, rows) for metric in metrics or (card.metric,)]
+    return (*group_notes(groups), *rare_notes(rare))
 
 
 def _context_text(tokens: Any, bases: Any) -> str:
