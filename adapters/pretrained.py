@@ -6,14 +6,14 @@ import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import cached_property
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from dnabench.harness.errors import AdapterError, RequestError, needs_extra
+from dnabench.harness.errors import RequestError, needs_extra
 from dnabench.harness.types import Capability, ModelInfo
 
+from .blueprint import Blueprint
 from .card import UNKNOWN, Card
 from .families import card_named, card_of, read_config
 from .files import digest, settings_digest, weight_files
@@ -30,9 +30,6 @@ PASSING = ("device", "tokens_per_batch", "compile")
 """Options that change how fast a model is, not what it says."""
 NOT_TUNED = ("strands", "layer", "long", "max_bases", "dtype")
 """Options of a reading that fine-tuning has no use for."""
-PROBE = "ACGTTGCAAC" * 6
-FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
-"""What building a network of a configuration without sense may raise."""
 
 
 class Pretrained:
@@ -57,8 +54,11 @@ class Pretrained:
         require(where, self.options["init"] in ("pretrained", "random"), "init is not pretrained or random.")
         self.card, self.config = self._described(adapter, where)
         self.name = where if self.trained else f"{where}-random"
-        self._prove_family(where)
-        Reading(**self._reading())
+        self.blueprint = Blueprint(self.card, self.config, self.folder, self.name)
+        self.blueprint.prove()
+        dtype = Reading(**self._reading()).dtype
+        known = dtype == "float32" or not self.blueprint.float32_only
+        require(where, known, f"dtype is {dtype!r}, and its network computes in float32 only: leave dtype out.")
 
     def _described(self, adapter: str, where: str) -> tuple[Card, Mapping[str, Any]]:
         """The card and the configuration, from the folder or, without one, from the card's own sizes."""
@@ -74,15 +74,6 @@ class Pretrained:
         require(where, not size or size in card.sizes, f"size is {size!r}; it has {', '.join(card.sizes)}.")
         self.options["size"] = size or next(iter(card.sizes))
         return card, card.sizes[self.options["size"]]
-
-    def _prove_family(self, where: str) -> None:
-        """AdapterError where the configuration lacks what the family's network is built from."""
-        try:
-            self.card.context(self.config)
-            self.parameters  # noqa: B018 - counting builds the network without its numbers
-        except FAULTS as problem:
-            said = f"describes no {self.card.name} that can be built ({type(problem).__name__}: {problem})"
-            raise AdapterError(f"{where}: its config.json {said}") from None
 
     @property
     def trained(self) -> bool:
@@ -180,7 +171,7 @@ class Pretrained:
 
         from .ports.common import linear_names
 
-        network = copy.deepcopy(self.network) if self.trained else self._built()
+        network = copy.deepcopy(self.network) if self.trained else self.blueprint.built()
         made: Any = classifier(self._reader(network.train()), outputs, self.options["pooling"], kind)
         for part in ("lora_targets", "ia3_targets", "ia3_feedforward"):
             setattr(made, part, linear_names(network, getattr(self.card, part)))
@@ -206,64 +197,24 @@ class Pretrained:
 
     @cached_property
     def network(self) -> torch.nn.Module:
-        """The network on the CPU in evaluation mode: built from the configuration, filled, and proved.
-
-        Raises AdapterError where a tensor is missing, unknown or misshapen, where the number of parameters is not the
-        published one, or where a short sequence gives no finite, varied states.
-        """
-        import torch
-
-        from .ports.common import fill, prove, read_weights
-
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            network = self._built()
-        if self.trained:
-            self._check_size()
-            fill(network.port, read_weights(self._files))
-        try:
-            tokens, _ = self.card.context(self.config)
-            prove(network, self.tokenizer.encode(PROBE).ids[:tokens].tolist(), self.name)
-        except IndexError:
-            raise AdapterError(f"{self.name}: its tokenizer gives ids that its network has no row for") from None
-        network.eval()
-        return cast("torch.nn.Module", network)
+        """The network on the CPU in evaluation mode: built from the configuration, filled, and proved."""
+        known = self.card.known(self._repository).parameters if self.trained else None
+        return self.blueprint.filled(self._files if self.trained else (), self.tokenizer, known)
 
     @cached_property
     def tokenizer(self) -> Any:
         """How DNA becomes tokens."""
         return self.card.tokenizer(self.config, self.folder)
 
-    @cached_property
+    @property
     def parameters(self) -> int:
         """Number of parameters, shared ones counted once; counted without making them."""
-        import torch
-
-        from .ports.common import parameters
-
-        with torch.device("meta"):
-            return parameters(self._built())
+        return self.blueprint.parameters
 
     @cached_property
     def weights(self) -> str:
         """`sha256:…` of the weights, or `random`."""
         return digest(self._files) if self.trained else "random"
-
-    def _built(self) -> Any:
-        from .ports.common import Network
-
-        module, _, name = self.card.builder.partition(":")
-        build = getattr(import_module(module), name)
-        return Network(
-            build(self.config, self.folder) if self.card.in_folder else build(self.card.complete(self.config))
-        )
-
-    def _check_size(self) -> None:
-        known = self.card.known(self._repository).parameters
-        if known is not None and known != self.parameters:
-            raise AdapterError(
-                f"{self.name}: its config.json describes {self.parameters:,} parameters, and the model has {known:,}"
-            )
 
     def _reader(self, network: torch.nn.Module) -> Reader:
         from dnabench.harness.engine.reading import Reader

@@ -8,7 +8,7 @@ All are frozen. numpy is only named in annotations here, so that `dnabench list`
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
@@ -53,11 +53,13 @@ class FileFacts:
     class_counts: tuple[int, ...] | None = None
     fingerprint: str | None = None
     """`data.fingerprint.fingerprint_rows` of the parsed rows: independent of the file format."""
+    labels: str | None = None
+    """`data.fingerprint.fingerprint_labels` of the rows: what predictions are held against without the data."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where the rows of a task come from. `kind` names a reader in `harness/data/sources.py`."""
+    """Where the rows of a task come from. `kind` names a reader (`harness/data/load.py`)."""
 
     kind: Literal["files", "intervals", "classes", "windows", "peaks", "matlab"]
     files: Mapping[str, FileFacts]
@@ -321,6 +323,12 @@ class Predictions:
     replicates: tuple[str, ...]
     """Names of the replicates: `seed 0`, …"""
     columns: Mapping[str, Labels] = field(default_factory=dict)
+
+    def take(self, rows: Any) -> Predictions:
+        """The predictions of these rows alone: a mask, or row numbers in the order that is wanted."""
+        columns = {name: column[rows] for name, column in self.columns.items()}
+        kept = (self.keys[rows], self.truth[rows], self.outputs[:, rows])
+        return replace(self, keys=kept[0], truth=kept[1], outputs=kept[2], columns=columns)
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ def write_model(folder: Path, kind: str, seed: int = 0) -> Path:
     if kind in PAIRED:
         write_tokenizer(folder / "tokenizer.json")
     torch.manual_seed(seed)
-    network = Pretrained(str(folder), init="random")._built().port
+    network = Pretrained(str(folder), init="random").blueprint.built().port
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.1)

@@ -120,6 +120,18 @@ def test_a_model_that_breaks_is_one_failed_cell_and_the_others_are_scored(toy: P
     assert re.search(r"0\.\d{3} \[", shown.out)
 
 
+def test_where_no_model_fits_a_task_nothing_ran_which_is_said_and_is_no_failure(toy: Path, capsys) -> None:
+    line = ["run", "-m", "gc,kmer", "-s", "toy", "-t", "gc", "-p"]
+    assert run_words([*line, "zero_shot"]) == 0
+    out, err = capsys.readouterr()
+    why = "zero_shot needs a model that offers log_likelihood, which gc does not"
+    assert f"not applicable: {why}" in out
+    assert err == f"dnabench: nothing ran, no model here fits a task; gc on toy/gc: not applicable: {why}\n"
+    assert not (toy / "results").exists()
+    assert run_words([*line, "fit"]) == 0
+    assert capsys.readouterr().err == "", "one that fits is enough"
+
+
 def test_lm_evals_spelling_of_a_line_gives_the_same_table(toy: Path, capsys) -> None:
     run_words(["run", "-m", "kmer", "-s", "toy", "-t", "gc", "--model-args", "k=3"])
     own = capsys.readouterr().out
@@ -169,7 +181,6 @@ def test_a_wrong_name_is_one_line_with_the_nearest_right_one_and_exit_2(words, t
         (["report", "nowhere"], "nowhere is no folder"),
         (["check"], "check what?"),
         (["show", "gone.json"], "does not exist"),
-        (["show", "yeast"], "is a suite"),
         (["show", "kmer", "--format", "tex"], "cannot be printed as tex"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
@@ -287,6 +298,20 @@ def test_lists_are_filtered_and_can_be_read_by_programs(toy: Path, capsys) -> No
     for kind in ("suites", "models", "metrics", "runs"):
         assert run_words(["list", kind]) == 0
         assert capsys.readouterr().out
+
+
+def test_a_task_that_cannot_be_run_here_has_what_to_do_below_the_list(toy: Path, capsys) -> None:
+    assert run_words(["list", "tasks", "gue/"]) == 0
+    assert "needs download: dnabench fetch TASK brings its files" in capsys.readouterr().out
+    assert run_words(["list", "tasks", "yeast/"]) == 0
+    assert "needs download" not in capsys.readouterr().out
+
+
+def test_a_page_says_nothing_of_an_option_that_nobody_gave(toy: Path, capsys) -> None:
+    assert run_words(["show", "gue/emp_H3"]) == 0
+    shown = capsys.readouterr().out
+    assert "the hub was not asked; get it with `dnabench fetch gue`" in " ".join(shown.split())
+    assert "--offline" not in shown
 
 
 def test_fetch_says_of_every_file_what_it_is(toy: Path, capsys) -> None:

@@ -10,6 +10,7 @@ from compare_records import compared, operand, record, rows
 from sklearn.metrics import accuracy_score, matthews_corrcoef
 
 from dnabench.harness.errors import RequestError
+from dnabench.harness.report.compare import _unseen_in_mean
 from dnabench.harness.report.compare_table import compare_table
 from dnabench.harness.report.operands import Operand
 from dnabench.harness.stats.multiple import holm
@@ -44,16 +45,16 @@ def test_p_values_are_adjusted_over_all_tasks_and_models_shown() -> None:
 
 def test_less_is_better_where_the_metric_says_so() -> None:
     lower = Difference("mse", -0.5, -0.6, -0.4, 0.0, 0.05)
-    assert verdict(lower, 0.001, Rules(), best=0.0, units=100)[0] == "better"
-    assert verdict(lower, 0.001, Rules(), best=1.0, units=100)[0] == "worse"
-    assert verdict(lower, None, Rules(), best=0.0, units=100)[0] == "undecided"
+    assert verdict(lower, 0.001, Rules(), best=0.0, unseen=0.0)[0] == "better"
+    assert verdict(lower, 0.001, Rules(), best=1.0, unseen=0.0)[0] == "worse"
+    assert verdict(lower, None, Rules(), best=0.0, unseen=0.0)[0] == "undecided"
 
 
 def test_equivalence_is_two_one_sided_tests() -> None:
     for value, se in ((0.001, 0.004), (0.001, 0.006), (-0.004, 0.0036), (-0.004, 0.0037)):
         made = Difference("mcc", value, value - 1.959964 * se, value + 1.959964 * se, 0.5, se)
         inside = max(abs(value - 1.644854 * se), abs(value + 1.644854 * se)) < 0.01
-        assert equivalent(made, Rules(), 1000) == inside
+        assert equivalent(made, Rules(), 0.0) == inside
 
 
 def test_two_models_that_agree_on_few_rows_are_not_called_equivalent() -> None:
@@ -61,6 +62,11 @@ def test_two_models_that_agree_on_few_rows_are_not_called_equivalent() -> None:
     a = operand("a", record("a", few), record("a", many))
     b = operand("b", record("b", few), record("b", many))
     assert [one.verdict for one in compared(a, b) if not one.tasks] == ["undecided", "equivalent"]
+    # The two tasks share rows, so what is unseen of one is unseen of the other; apart, the small one counts half.
+    (mean,) = [one for one in compared(a, b) if one.tasks]
+    assert mean.verdict == "undecided"
+    assert mean.unseen == pytest.approx((1 - 0.05 ** (1 / 100) + 1 - 0.05 ** (1 / 2000)) / 2)
+    assert _unseen_in_mean([0.03, 0.002, 0.001], [[1, 2]]) == pytest.approx(0.01)
 
 
 def test_what_could_be_shown_is_shown_in_four_of_five_cases() -> None:

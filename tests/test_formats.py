@@ -241,3 +241,17 @@ def outcome(data: bytes, name: str) -> str:
     except DataError as problem:
         return str(problem)
     return "read"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b",id,sequence,label\n0,a,ACGT,1\n1,b,GGN,0\n",
+        b"id,sequence,label,\na,ACGT,1,\nb,GGN,0,\n",
+        b",id,,sequence,label, \n0,a,,ACGT,1,x\n1,b,,GGN,0,x\n",
+        b'"","id","sequence","label"\n"1","a","ACGT","1"\n"2","b","GGN","0"\n',
+    ],
+)
+def test_a_column_without_a_name_is_no_column(data: bytes) -> None:
+    assert content(read(data)) == (["ACGT", "GGN"], ["1", "0"], {"id": ["a", "b"]})
+    assert "4 columns where the first line names 5" in refusal(b",,id,sequence,label\n0,a,ACGT,1\n")

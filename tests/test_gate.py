@@ -219,15 +219,18 @@ def test_rows_in_another_order_are_matched() -> None:
     assert only(judged([record("kmer", said)], [record("kmer", mixed)], GateRules(margin=0))).verdict == "pass"
 
 
-def test_missing_predictions_fail_in_new_and_decide_nothing_in_base() -> None:
+def test_missing_predictions_fail_in_new_and_let_no_gate_pass_in_base() -> None:
     def gone() -> Any:
         raise RecordError("x.npz is missing")
 
-    broken = replace(probe(0.7), outputs=gone)
+    broken, other = replace(probe(0.7), outputs=gone), probe(0.7, task="toy/y")
     assert only(judged([probe(0.7)], [broken])).reason == "NEW: x.npz is missing"
     assert only(judged([broken], [broken])).verdict == "fail"
-    made = judged([broken, probe(0.7, task="toy/y")], [probe(0.7), probe(0.7, task="toy/y")])
-    assert (made.passed, made.cells[0].verdict, made.cells[0].reason) == (True, "undecided", "BASE: x.npz is missing")
+    for base, new in (([broken], [probe(0.7)]), ([broken, other], [probe(0.7), other])):
+        with pytest.raises(RecordError, match=r"where BASE cannot be read: toy/x, kmer: BASE: x\.npz is missing"):
+            judged(base, new)
+    made = judged([broken, other], [probe(0.7), probe(0.5, task="toy/y")])
+    assert [(one.verdict, one.unread) for one in made.cells] == [("fail", False), ("undecided", True)]
 
 
 def test_a_gate_that_compares_nothing_is_refused() -> None:

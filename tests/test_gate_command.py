@@ -174,6 +174,25 @@ def test_predictions_that_were_lost_or_changed_fail(here: Path, capsys: Capture)
     assert "is missing" in gate(capsys, "old", "new")[1]
 
 
+def test_a_base_whose_predictions_cannot_be_read_lets_no_gate_pass(here: Path, capsys: Capture) -> None:
+    path = next(Path("old").rglob("kmer@*/*/*.npz"))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-100] + bytes(100))
+    for words in ((), ("--strict",), ("--format", "json"), ("-m", "kmer")):
+        code, out, err = gate(capsys, "old", "new", *words)
+        assert (code, out) == (2, "")
+        assert "a drop would not be seen where BASE cannot be read: yeast/promoter, kmer" in err
+        assert "other contents than the record says" in err
+        assert err.count("\n") == 1
+    path.unlink()
+    assert gate(capsys, "old", "new")[0] == 2
+    shutil.rmtree(next(Path("new").rglob("majority@*")))
+    code, out, _ = gate(capsys, "old", "new")
+    assert code == 3
+    assert "lost: not in NEW" in out
+    assert "is missing" in out
+
+
 def test_another_configuration_fails_and_is_named(here: Path, capsys: Capture) -> None:
     path = next(Path("new").rglob("kmer@*/*/*.json"))
     content = json.loads(path.read_text())

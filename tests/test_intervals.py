@@ -258,7 +258,7 @@ def test_labels_of_few_positives_are_named_and_only_their_lack_of_others_refuses
     refused = score_predictions(said, target, ["auroc"], FREE, "s")["auroc"]
     assert (refused.low, refused.note) == (
         None,
-        "no interval: 0 of 3 labels have 10 rows of each class, fewer than half",
+        "no interval: 0 of 3 labels with 10 rows of each class, fewer than half",
     )
 
 

@@ -12,7 +12,7 @@ from dnabench.harness.metrics import METRICS, evaluate
 from dnabench.harness.stats import bootstrap as routes
 from dnabench.harness.stats.bootstrap import Backend, bootstrap
 from dnabench.harness.stats.jackknife import influence
-from dnabench.harness.stats.panel import Panel
+from dnabench.harness.stats.panel import Panel, ranks
 from dnabench.harness.stats.weights import Draws, block, grouped, independent, stratified
 from dnabench.harness.types import Target, TargetKind
 
@@ -124,6 +124,19 @@ def test_heavy_runs_of_one_class_and_one_score_are_summed_without_overflow(backe
     values = bootstrap(panel, ["auroc", "accuracy"], draws, 64, backend)
     assert np.allclose(values["auroc"], [[1.0], [0.0], [0.5]], atol=1e-15)
     assert worst_error(panel, ["auroc", "auprc", "mcc"], draws, backend) < 1e-12
+
+
+@pytest.mark.skipif(not routes.compiles(), reason="needs numba")
+def test_ranks_of_more_rows_than_integers_hold_are_summed_as_floats(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dnabench.harness.stats import kernels_numba, kernels_numpy
+
+    assert 4 * (3 * kernels_numba.MOST_RANKED // 2) ** 3 // 3 < 2**63
+    sets, drawn = ranks(make_panel("value", 1, 50, 2, ties=True)), block(independent("k", 50), 0)
+    exact = kernels_numba.spearman(sets, drawn)
+    monkeypatch.setattr(kernels_numba, "MOST_RANKED", 49)
+    summed = kernels_numba.spearman(sets, drawn)
+    assert np.array_equal(summed, kernels_numpy.spearman(sets, drawn))
+    assert np.allclose(summed, exact, atol=1e-13)
 
 
 def test_a_resample_without_an_answer_is_marked_and_not_invented() -> None:

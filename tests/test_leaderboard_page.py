@@ -210,6 +210,28 @@ def test_tasks_and_models_have_pages_of_their_own(page: Any, folder: Path, route
     assert title(page) in ("toy/a", "strong", EVIL)
 
 
+@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize("route", ["#board/toy/fit", "#task/toy/a", "#model/strong"])
+def test_a_direct_link_shows_the_header_whole(page: Any, folder: Path, route: str, width: int) -> None:
+    size = {"width": width, "height": 500, "deviceScaleFactor": 1, "mobile": False}
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    page.get("about:blank")
+    page.get((folder / "index.html").as_uri() + route)
+    where = "const top = document.querySelector('.top').getBoundingClientRect().top; return [innerWidth, scrollY, top]"
+    assert page.execute_script(where) == [width, 0, 0]
+
+
+def test_without_scripts_a_link_goes_to_its_own_part_of_the_page(page: Any, folder: Path) -> None:
+    page.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        page.get("about:blank")
+        page.get((folder / "index.html").as_uri() + "#task/toy/a")
+        top = page.execute_script("return document.getElementById('task/toy/a').getBoundingClientRect().top")
+    finally:
+        page.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+    assert top == pytest.approx(0, abs=30)
+
+
 def test_a_link_to_nothing_says_so(page: Any) -> None:
     for link in ("#task/toy/none", "#%", "#constructor", "#lost"):
         go(page, link)

@@ -245,6 +245,7 @@ def test_the_real_files_of_a_small_set_are_proved(name: str) -> None:
         pytest.skip(f"the files of {name} are not in DNABENCH_TEST_DATA")
     splits = load_splits(TASKS[name], options)
     assert {facts.identity for facts in splits.facts.values()} == {"verified"}
+    assert "" not in splits.test.columns
     rule = TASKS[name].split_rule
     if rule.kind == "kfold":
         folds = splits.test.columns["fold"]

@@ -14,6 +14,7 @@ from dnabench.harness.errors import RecordError, RequestError
 from dnabench.harness.report.check import faulty
 from dnabench.harness.report.check_results import check_results
 from dnabench.harness.report.merge import merge
+from dnabench.harness.run.record import with_failed_seeds
 from dnabench.harness.run.record_json import steady
 from dnabench.harness.run.store import Pair, read_predictions, read_record, read_records, update
 
@@ -63,6 +64,21 @@ def files(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
+def test_seeds_that_failed_in_a_tree_are_told_of_until_another_tree_has_their_numbers(
+    trees: Path, tmp_path: Path
+) -> None:
+    here = only(trees / "a")
+    update(here, lambda present: present and (with_failed_seeds(present[0], {1: "NaN", 2: "NaN"}), present[1]))
+    merge([trees / "b", trees / "a"], tmp_path / "out")
+    assert read_record(only(tmp_path / "out")).checks["failed_seeds"] == {"1": "NaN", "2": "NaN"}
+    as_seed(only(trees / "b"), 1)
+    for n, order in enumerate((("a", "b"), ("b", "a"))):
+        merge([trees / name for name in order], tmp_path / str(n))
+        record = read_record(only(tmp_path / str(n)))
+        assert [one["seed"] for one in record.replicates] == [0, 1]
+        assert record.checks["failed_seeds"] == {"2": "NaN"}
+
+
 def test_equal_records_are_kept_once_and_merging_again_changes_no_byte(trees: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     done = merge([trees / "a", trees / "b"], out)
@@ -92,6 +108,19 @@ def test_contradictions_are_refused_by_name_and_nothing_is_written(trees: Path, 
     with pytest.raises(RequestError, match=r"yeast/gc@.*promoter\.json in .*b is with other outputs of seed 0"):
         merge([trees / "a", trees / "b"], tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("order", ["ab", "ba"])
+def test_a_column_that_one_tree_lacks_is_not_lost_in_silence(trees: Path, tmp_path: Path, order: str) -> None:
+    def change(present: Pair | None) -> Pair:
+        assert present is not None
+        record, said = present
+        assert said is not None
+        return record, replace(said, columns={**said.columns, "chromosome": np.zeros(len(said.keys), np.uint8)})
+
+    update(only(trees / "b"), change)
+    with pytest.raises(RequestError, match="of other columns of the same rows"):
+        merge([trees / name for name in order], tmp_path / "out")
 
 
 @pytest.mark.parametrize(("prefer", "shifted"), [("first", False), ("last", True)])

@@ -45,6 +45,18 @@ def test_a_tasks_page_has_its_data_its_leaks_and_its_scores(toy: Path, capsys) -
     assert [row["rows"] for row in facts["data"]["rows"]] == [120, 40, 60]
 
 
+def test_a_suites_page_lists_its_tasks_with_their_state_and_who_was_run(
+    write_suite, tmp_path: Path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    write_suite(("a", "b"))
+    assert run_words(["run", "-m", "gc", "-t", "mine/suite.yaml", "--json"]) == 0
+    page = json.loads(shown(capsys, "mine/suite.yaml", "--json"))
+    assert [(row["task"], row["state"]) for row in page["tasks"]["rows"]] == [("mine/a", "ready"), ("mine/b", "ready")]
+    assert page["our runs"]["rows"] == [{"model": "gc", "protocol": "fit", "scored": 2, "of": 2}]
+    assert shown(capsys, "gue").startswith("gue: Genome Understanding Evaluation (GUE)")
+
+
 def test_a_tasks_page_without_its_data_says_what_the_task_file_promises(capsys) -> None:
     text = shown(capsys, "gue/emp_H3")
     assert "EMP/H3/train.csv" in text

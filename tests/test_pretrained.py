@@ -1,8 +1,12 @@
 """Checkpoints as models: every family's card on a small folder of its own, loaded, proved and read."""
 
+import io
 import json
+import pickle
 import shutil
 import sys
+import tarfile
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -20,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from model_folders import CONFIGS, PAIRED, family, known_families, write_model
 
 from dnabench.adapters.families import cards
+from dnabench.adapters.ports.common import read_weights
 from dnabench.adapters.pretrained import Pretrained
 from dnabench.harness.errors import AdapterError, DnabenchError, RequestError, Unavailable
 from dnabench.harness.registry import check_adapter
@@ -201,9 +206,35 @@ def test_a_pickle_that_wants_to_run_something_is_refused(folders: dict[str, Path
     folder.mkdir()
     shutil.copy(folders["hyenadna"] / "config.json", folder)
     torch.save({"w": Bomb()}, folder / "pytorch_model.bin")
-    with pytest.raises(AdapterError, match=r"pytorch_model\.bin cannot be read as weights"):
+    asked = r"pytorch_model\.bin cannot be read as weights: it asks for \S+, and nothing that a pickle"
+    with pytest.raises(AdapterError, match=asked):
         Pretrained(str(folder)).embed(ROWS[:1])
     assert not Path("exploded").exists()
+
+
+@pytest.mark.parametrize("kind", ["pickle", "tar", "script", "pointer", "empty", "cut", "cut zip"])
+@pytest.mark.filterwarnings("error")
+def test_why_a_file_is_no_weights_is_our_sentence_and_never_advice_to_run_it(kind: str, tmp_path: Path) -> None:
+    file = tmp_path / "pytorch_model.bin"
+    whole = io.BytesIO()
+    torch.save({"w": torch.ones(2000)}, whole)
+    if kind == "script":
+        with warnings.catch_warnings(action="ignore"):
+            torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), file)
+    elif kind == "tar":
+        (tmp_path / "one").write_bytes(b"1")
+        with tarfile.open(file, "w") as archive:
+            archive.add(tmp_path / "one", "one")
+    else:
+        pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
+        made = {"pickle": pickle.dumps({"w": Bomb()}), "pointer": pointer, "cut zip": whole.getvalue()[:2000]}
+        file.write_bytes(made.get(kind, pickle.dumps([1.5])[:9] if kind == "cut" else b""))
+    with pytest.raises(AdapterError, match=r"^pytorch_model\.bin cannot be read as weights: it is ") as refusal:
+        read_weights([file])
+    said = str(refusal.value)
+    assert said.endswith((": fetch it again", ": use a copy that has model.safetensors"))
+    assert "weights_only" not in said
+    assert len(said) < 160
 
 
 @pytest.mark.parametrize(

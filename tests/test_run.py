@@ -12,12 +12,14 @@ from sklearn.metrics import matthews_corrcoef
 
 from dnabench.harness import protocols
 from dnabench.harness.data.load import DataOptions, load_splits
-from dnabench.harness.errors import RecordError, Unavailable
+from dnabench.harness.errors import AdapterError, RecordError, Unavailable
 from dnabench.harness.registry import find_model, find_tasks
+from dnabench.harness.report.cells import notes
 from dnabench.harness.run import provenance
 from dnabench.harness.run.plan import Request, make_plan
 from dnabench.harness.run.record_json import VOLATILE, steady
 from dnabench.harness.run.run import Outcome, RunOptions, run_plan
+from dnabench.harness.run.store import read_record
 from dnabench.harness.types import Inputs, ModelInfo, Split, Task
 
 DATA = DataOptions(offline=True)
@@ -186,6 +188,71 @@ def test_added_seeds_give_the_record_of_one_run(tmp_path: Path, write_suite: Wri
     assert len(whole.record.scores["mcc"].per_replicate) == 4
     assert set(extended.record.cost["replicates"]) == {f"seed {i}" for i in range(4)}
     assert set(extended.record.provenance["replicates"]) == {f"seed {i}" for i in range(4)}
+
+
+def diverging(*bad: int) -> Model:
+    def fit(train: Split, seed: int) -> None:
+        if seed in bad:
+            raise AdapterError("the loss became NaN: lower learning_rate")
+
+    return Model("model", fit)
+
+
+def test_a_seed_that_fails_is_named_and_the_others_are_run_and_kept(
+    tmp_path: Path, write_suite: Writer, seeded: None
+) -> None:
+    tasks = find_tasks([write_suite(("a",))])
+    (found,) = go(tmp_path / "one", diverging(1), tasks, seeds=(0, 1, 2))
+    named = "seed 1: the loss became NaN: lower learning_rate; the numbers of the other seeds are kept"
+    assert (found.record.status, found.record.error, str(found.problem)) == ("failed", named, named)
+    assert found.path is not None
+    kept = read_record(found.path)
+    assert (kept.status, [one["seed"] for one in kept.replicates]) == ("ok", [0, 2])
+    assert notes(kept) == ("seed 1 failed: the loss became NaN: lower learning_rate",)
+    (again,) = make_plan(Request((diverging(1),), tasks, seeds=(0, 1, 2)), tmp_path / "one", DATA)
+    assert (again.state, again.missing) == ("to extend", (1,))
+    before = found.path.read_bytes()
+    go(tmp_path / "one", diverging(1), tasks, seeds=(0, 1, 2))
+    assert found.path.read_bytes() == before, "nothing new is known"
+    (more,) = go(tmp_path / "one", diverging(1), tasks, seeds=(0, 3))
+    assert more.record.checks["failed_seeds"] == kept.checks["failed_seeds"], "a further seed does not forget"
+    (whole,) = go(tmp_path / "one", Model(), tasks, seeds=range(4))
+    assert steady(whole.record) == steady(go(tmp_path / "two", Model(), tasks, seeds=range(4))[0].record)
+
+
+def test_afresh_nothing_of_before_is_left_where_the_first_seed_fails(
+    tmp_path: Path, write_suite: Writer, seeded: None
+) -> None:
+    tasks = find_tasks([write_suite(("a",))])
+    (before,) = go(tmp_path, Model(), tasks, seeds=(0, 1, 2))
+    go(tmp_path, diverging(0), tasks, seeds=(0, 1, 2), fresh=True)
+    assert before.path is not None
+    kept = read_record(before.path)
+    assert [one["seed"] for one in kept.replicates] == [1, 2]
+    assert set(kept.checks["failed_seeds"]) == {"0"}
+
+
+def test_where_every_seed_fails_the_record_has_failed_and_a_bug_ends_the_cell(
+    tmp_path: Path, write_suite: Writer, seeded: None
+) -> None:
+    tasks = find_tasks([write_suite(("a",))])
+    (found,) = go(tmp_path / "one", diverging(0, 1, 2), tasks, seeds=(0, 1, 2))
+    assert found.path is not None
+    kept = read_record(found.path)
+    assert kept.error == "seed 0: the loss became NaN: lower learning_rate; so did seeds 1, 2"
+    assert (kept.status, kept.replicates) == ("failed", ())
+    ran: list[int] = []
+
+    def fit(train: Split, seed: int) -> None:
+        ran.append(seed)
+        if seed == 1:
+            raise ValueError("a bug")
+
+    (broken,) = go(tmp_path / "two", Model("model", fit), tasks, seeds=(0, 1, 2))
+    assert ran == [0, 1]
+    assert broken.record.error.startswith("seed 1: ValueError: a bug (at ")
+    assert broken.path is not None
+    assert [one["seed"] for one in read_record(broken.path).replicates] == [0]
 
 
 def test_an_interrupt_leaves_what_is_finished(tmp_path: Path, write_suite: Writer, seeded: None) -> None:

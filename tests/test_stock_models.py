@@ -19,7 +19,9 @@ from model_folders import CONFIGS, STOCK, write_model
 from dnabench.adapters.ports import stock
 from dnabench.adapters.ports.common import fill, parameters, read_weights
 from dnabench.adapters.pretrained import Pretrained
-from dnabench.harness.errors import AdapterError
+from dnabench.harness.engine.reading import Reading, embed, log_likelihood
+from dnabench.harness.errors import AdapterError, RequestError
+from dnabench.harness.report.check_model import check_model
 
 CAUSAL = ("generator", "mistral-dna", "mistral")
 MODERN_GENA = {
@@ -90,6 +92,28 @@ def test_bigbirds_kind_of_attention_is_each_rows_own(tmp_path: Path) -> None:
     model.bert.set_attention_type("original_full")
     full = model(input_ids=ids[1:2, : lengths[1]]).logits
     torch.testing.assert_close(together.logits[1, : lengths[1]], full[0], atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_bigbird_in_16_bits_is_refused_for_it_computes_in_float32(dtype: Any, tmp_path: Path) -> None:
+    write_model(tmp_path, "bigbird")
+    with pytest.raises(RequestError, match=f"dtype is '{dtype}', and its network computes in float32 only: leave"):
+        Pretrained(str(tmp_path), dtype=dtype)
+    model = Pretrained(str(tmp_path))
+    for read in (embed, log_likelihood):
+        with pytest.raises(RequestError, match="this network computes in float32 only"):
+            read(model.reader, ["ACGT" * 9], Reading(dtype=dtype))
+    found = {one.promise: one for one in check_model(model) if one.promise in ("bfloat16", "float16")}
+    assert {one.text for one in found.values()} == {"the network computes in float32 only, and refuses dtype"}
+    assert len(found) == 2
+
+
+def test_other_networks_keep_the_16_bits_that_they_are_asked_for(tmp_path: Path) -> None:
+    write_model(tmp_path, "modern-gena")
+    model = Pretrained(str(tmp_path), dtype="bfloat16")
+    assert model.info.options["dtype"] == "bfloat16"
+    found, exact = (one.embed(["ACGT" * 9]) for one in (model, Pretrained(str(tmp_path))))
+    assert 0 < abs(found - exact).max() < 0.1 * abs(exact).max()
 
 
 def test_experts_that_are_not_all_there_are_named(tmp_path: Path) -> None:

@@ -97,6 +97,7 @@ def test_a_folder_stands_for_its_suite_file(tmp_path: Path) -> None:
         ("kind: kfold", "kind: kfolds", ("line 27", "'kfolds'", "'kfold'")),
         ("classes: 2", "classes: two", ("line 7", "classes", "'two'")),
         ("classes: 2", "classes: 1", ("line 7", "classes", "1")),
+        ("classes: 2", "classes: [no, yes]", ("line 7", "true and false", "quotes")),
         ("classes: 2", "classes: [a, a]", ("line 7", "same name")),
         ("classes: null", "classes: 3", ("line 24", "no classes")),
         ("folds: 3", "folds: three", ("line 27", "folds", "'three'")),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.optimize import brentq
 from test_intervals import BINARY, FREE, predict, simulate
 
 from dnabench.harness.errors import RequestError
 from dnabench.harness.stats.collapse import collapsed, without
 from dnabench.harness.stats.difference import Difference
 from dnabench.harness.stats.intervals import score_predictions
-from dnabench.harness.stats.verdict import drop, noninferior
+from dnabench.harness.stats.verdict import Rules, drop, equivalent, noninferior, unseen
 from dnabench.harness.types import Predictions, Target
 
 
@@ -39,6 +40,31 @@ def test_without_noise_the_answer_is_exact_and_without_a_value_there_is_none() -
     assert (drop(gap(-0.02, 0.0), 0.01), drop(gap(-0.005, 0.0), 0.01)) == (0.0, 1.0)
     assert noninferior(gap(0.0, 0.0), 0.01) == 0.0
     assert drop(Difference("mcc", None), 0.01) is noninferior(Difference("mcc", 0.1), 0.01) is None
+
+
+def test_equivalence_by_few_differing_rows_is_that_of_clopper_and_pearson() -> None:
+    n = 1000
+    for wrong in (0, 1, 2, 5, 20):
+        share = wrong / n
+        made = Difference("accuracy", -share, se=float(np.sqrt(share * (1 - share) / n)))
+        bound = float(stats.beta.ppf(0.95, wrong + 1, n - wrong))
+        hidden = unseen("accuracy", n, 0.5, 0.05)
+        assert not equivalent(made, Rules(margin=0.97 * bound), hidden), wrong
+        assert equivalent(made, Rules(margin=1.03 * bound), hidden), wrong
+
+
+@pytest.mark.parametrize(("rows", "positive"), [(300, 150), (1000, 500), (1000, 100)])
+def test_models_apart_by_the_margin_are_rarely_called_equivalent(rows: int, positive: int) -> None:
+    rng, share, sets = np.random.default_rng(rows), positive / rows, 20_000
+    # One model is perfect, the other lacks so many positives that its MCC is 0.01 lower.
+    missed = brentq(lambda m: 1 - np.sqrt((1 - m) * (1 - share) / (1 - share + share * m)) - 0.01, 0, 0.5)
+    lost, often = np.unique(rng.binomial(rng.binomial(rows, share, sets), missed), return_counts=True)
+    cost = 0.01 / (missed * share)  # of one row more that is missed, in shares of all rows
+    values = -cost * lost / rows
+    errors = cost * np.sqrt(lost * (1 - lost / rows)) / rows
+    hidden = unseen("mcc", rows, share, 0.05)
+    called = [equivalent(Difference("mcc", v, se=e), Rules(), hidden) for v, e in zip(values, errors, strict=True)]
+    assert often @ np.array(called) / sets <= 0.063
 
 
 def test_a_seed_that_gives_one_class_is_collapsed_and_stays_unless_it_is_named() -> None:

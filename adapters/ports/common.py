@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import re
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -62,15 +64,33 @@ def _read(file: Path) -> Weights:
     try:
         if file.suffix == ".safetensors":
             return load_file(file)
-        held = torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # What torch warns of, TorchScript and new pickles, is refused or settled below.
+            warnings.simplefilter("ignore")
+            held = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as problem:
         # Each library has errors of its own for a file that is cut short or not its own.
-        reason = " ".join(str(problem).split())[:200]
-        raise AdapterError(f"{file.name} cannot be read as weights ({type(problem).__name__}: {reason})") from None
+        raise AdapterError(f"{file.name} cannot be read as weights: {_unreadable(problem)}") from None
     held = held.get("state_dict", held) if isinstance(held, Mapping) else held
     if not isinstance(held, Mapping) or not all(isinstance(one, Tensor) for one in held.values()):
         raise AdapterError(f"{file.name} holds something else than named tensors: convert it to model.safetensors")
     return dict(held)
+
+
+def _unreadable(problem: Exception) -> str:
+    """Why, and what to do: torch's own text tells users to let the file run what it holds.
+
+    >>> _unreadable(EOFError())
+    'it is cut short, or no file of weights (EOFError): fetch it again'
+    """
+    said = str(problem)
+    if isinstance(problem, OSError) and problem.strerror:
+        return f"{problem.strerror}: make it readable"
+    if "weights_only" not in said:
+        return f"it is cut short, or no file of weights ({type(problem).__name__}): fetch it again"
+    asked = re.search(r"GLOBAL ([\w.]+)", said)
+    what = f"it asks for {asked[1]}" if asked else "it is no pickle of tensors"
+    return f"{what}, and nothing that a pickle asks for is run: use a copy that has model.safetensors"
 
 
 def fill(network: nn.Module, weights: Mapping[str, Tensor]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -45,7 +45,7 @@ def score_without(
     target, dependence, stream = task
     if leaked.all():
         raise DataError(f"{predictions.task}: all {len(leaked):,} test rows are leaked: no score remains without them")
-    rest = take_predictions(predictions, ~leaked)
+    rest = predictions.take(~leaked)
     count = int(leaked.sum())
     whole, clean = (_mean(p, metric, target) for p in (predictions, rest))
     if whole is None or clean is None:
@@ -60,17 +60,6 @@ def score_without(
     limit = METRICS[metric].high - METRICS[metric].low
     ends = (max(difference - reach, -limit), min(difference + reach, limit))
     return Without(count, clean, difference, ends[0], ends[1], design.note)
-
-
-def take_predictions(predictions: Predictions, keep: Mask) -> Predictions:
-    """The predictions of some rows."""
-    return replace(
-        predictions,
-        keys=predictions.keys[keep],
-        truth=predictions.truth[keep],
-        outputs=predictions.outputs[:, keep],
-        columns={name: np.asarray(column)[keep] for name, column in predictions.columns.items()},
-    )
 
 
 def _mean(predictions: Predictions, metric: str, target: Target) -> float | None:

@@ -26,21 +26,22 @@ from .submit import submit
 EXAMPLES = {
     "dnabench": "dnabench run -m kmer -s yeast        # a first table in about a minute, no download",
     "run": "dnabench run -m majority,kmer,onehot -s yeast",
-    "fetch": "dnabench fetch gue                   # before going to a machine without network",
     "list": "dnabench list tasks yeast",
     "show": "dnabench show yeast/coding",
+    "fetch": "dnabench fetch gue        # before going to a machine without network",
     "report": "dnabench report results --format md > table.md",
     "compare": "dnabench compare kmer onehot --suite yeast",
     "leaderboard": "dnabench leaderboard results           # tables and one page that opens from the disk",
-    "gate": "dnabench gate git:origin/main:results results",
-    "check": "dnabench check --model kmer",
+    "rescore": "dnabench rescore results -s yeast --metric auroc --by chromosome",
     "data": "dnabench data audit yeast/coding        # leaks, contradictions, shortcuts",
-    "rescore": "dnabench rescore results --metric auroc --by chromosome",
     "power": "dnabench power --suite yeast --delta 0.01",
-    "merge": "dnabench merge mine/results theirs/results -o results",
-    "card": "dnabench card kmer results -o README.md",
+    "check": "dnabench check --model kmer",
+    "gate": "dnabench gate git:origin/main:results results",
     "submit": "dnabench submit predictions.csv -t yeast/coding --as mine",
+    "merge": "dnabench merge mine/results theirs/results -o results",
+    "card": "dnabench card kmer results -o my_model/README.md",
 }
+"""The line to try at the top of each help page."""
 
 
 class Group(TyperGroup):
@@ -66,24 +67,24 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-for name, function in (
-    ("run", run),
-    ("fetch", fetch),
-    ("list", list_names),
-    ("show", show),
-    ("report", report),
-    ("compare", compare),
-    ("leaderboard", leaderboard),
-    ("gate", gate),
-    ("check", check),
-    ("data", data),
-    ("rescore", rescore),
-    ("merge", merge),
-    ("power", power),
-    ("card", card),
-    ("submit", submit),
+for name, function, line in (
+    ("run", run, "Score models on tasks and print a table."),
+    ("list", list_names, "List suites, tasks, models, metrics or runs."),
+    ("show", show, "Show all that is known of a task, a model or a run."),
+    ("fetch", fetch, "Download and check what a suite, task or model needs."),
+    ("report", report, "Print the table of what has been run."),
+    ("compare", compare, "Compare models on the same test rows."),
+    ("leaderboard", leaderboard, "Write tables and one page of a results folder."),
+    ("rescore", rescore, "Score stored predictions anew, or by groups of rows."),
+    ("data", data, "Audit rows: leaks, contradictions, shortcuts."),
+    ("power", power, "Tell which differences a test set can show."),
+    ("check", check, "Check a model, task files or a results folder."),
+    ("gate", gate, "Fail where a score dropped (for CI)."),
+    ("submit", submit, "Check and score a file of predictions."),
+    ("merge", merge, "Merge results folders into one."),
+    ("card", card, "Write the scores into a model card."),
 ):
-    app.command(name, cls=Command)(function)
+    app.command(name, cls=Command, short_help=line)(function)
 
 
 def _print_version(wanted: bool) -> None:
@@ -96,7 +97,9 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def top(
-    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     """Measure DNA models: tables with intervals, baselines beside them, data with an identity.
 

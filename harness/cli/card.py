@@ -11,7 +11,7 @@ from ..errors import RequestError
 from . import options as o
 
 Card = Annotated[
-    Path | None, Option("-o", "--output", help="A README.md, made or updated; else stdout.", metavar="README.md")
+    Path | None, Option("-o", "--output", help="The model's README.md, made or updated; else stdout.", metavar="FILE")
 ]
 
 
@@ -19,9 +19,9 @@ def card(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
     model: Annotated[str, Argument(help="Name or name@id7 of the records.", metavar="MODEL")],
     root: Annotated[Path, Argument(help="A results folder.", metavar="[RESULTS]")] = Path("results"),
     output: Card = None,
-    suite: o.Suites = [],  # noqa: B006
-    task: o.Tasks = [],  # noqa: B006
-    protocol: o.ProtocolName = "",
+    suite: o.OnlySuites = [],  # noqa: B006
+    task: o.OnlyTasks = [],  # noqa: B006
+    protocol: o.OnlyProtocol = "",
 ) -> int:
     """Write the section of a model card: metadata that the hub reads, scores with intervals, how to repeat them.
 

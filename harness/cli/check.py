@@ -16,33 +16,38 @@ if TYPE_CHECKING:
     from ..making import Loading
     from ..report.check import Finding
 
+Names = Annotated[list[str], Argument(help="Models, tasks, suites or results folders.", metavar="[NAME]...")]
+Tasks = Annotated[list[str], Option("-t", "--task", help="Tasks, suites or suite files.", metavar="TASK")]
+Results = Annotated[Path | None, Option("-r", "--results", help="A results folder.", metavar="DIR")]
+Intervals = Annotated[bool, Option(help="With --results: compute the intervals again too.")]
+Golden = Annotated[bool, Option("--golden", help="With --model: compare a hub checkpoint with golden values.")]
+GoldenFile = Annotated[Path | None, Option("--golden-file", help="Golden values of yours (json).", metavar="FILE")]
+
 
 def check(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
-    names: Annotated[list[str], Argument(help="Models, tasks, suites or results folders.", metavar="[NAME]...")] = [],  # noqa: B006
+    names: Names = [],  # noqa: B006
     model: o.Models = [],  # noqa: B006
     suite: o.Suites = [],  # noqa: B006
-    task: Annotated[
-        list[str], Option("-t", "--task", help="Tasks, suites or suite files; also --tasks.", metavar="TASK")
-    ] = [],  # noqa: B006
-    results: Annotated[Path | None, Option("--results", help="A results folder.", metavar="DIR")] = None,
-    intervals: Annotated[bool, Option(help="With --results: compute the intervals again too.")] = True,
+    task: Tasks = [],  # noqa: B006
+    results: Results = None,
+    intervals: Intervals = True,
     model_args: o.ModelArgs = [],  # noqa: B006
     adapter: o.AdapterName = "",
     init: o.Init = "",
     trust_remote_code: o.Trusted = [],  # noqa: B006
-    golden: Annotated[bool, Option("--golden", help="Prove checkpoints of the hub by golden embeddings.")] = False,
-    golden_file: Annotated[Path | None, Option("--golden-file", help="Those of this file.", metavar="FILE")] = None,
+    golden: Golden = False,
+    golden_file: GoldenFile = None,
     data: o.Data = None,
     genome: o.Genomes = [],  # noqa: B006
     offline: o.Offline = False,
-    format_name: o.FormatName = "",
+    format_name: o.ListFormat = "",
     as_json: o.AsJson = False,
 ) -> int:
     """Check a model's adapter, task files or a results tree; exit 1 where a promise is broken.
 
-    --golden: files, token ids and embedding of a hub checkpoint are those of the authors' own code.
     --model: outputs do not depend on batch, order, padding or call; finite; the same for the same seed.
-    --tasks: facts agree with each other and with the data. --results: records parse, hashes and scores are right.
+    --task: facts agree with each other and with the data. --results: records parse, hashes and scores are right.
+    --golden: files, token ids and embedding of a hub checkpoint are those of the authors' own code.
     """
     face = o.form(format_name, as_json, piped="console")
     from ..data.sources import DataOptions

@@ -14,10 +14,14 @@ Margin = Annotated[float, Option(help="Differences up to this one do not matter.
 Alpha = Annotated[
     float | None, Option(help="Share of false claims allowed over the whole table.  [default: 0.05]", metavar="P")
 ]
-Level = Annotated[float | None, Option(help="Level of the intervals: 1 - alpha.  [default: 0.95]", metavar="L")]
-Results = Annotated[Path, Option("--results", "-r", help="Folder of the results.", metavar="DIR")]
-Test = Annotated[str, Option("--test", help="Where p comes from: bootstrap, or permutation (one seed each).")]
-Adjust = Annotated[str, Option(help="p over the whole table: holm or step-down.")]
+Level = Annotated[
+    float | None, Option(help="Level of the intervals, in place of --alpha: 1 - alpha.  [default: 0.95]", metavar="L")
+]
+Results = Annotated[Path, Option("-r", "--results", help="Results folder in which names are looked up.", metavar="DIR")]
+Test = Annotated[
+    str, Option("--test", help="Where p comes from: bootstrap, or permutation (one seed each).", metavar="TEST")
+]
+Adjust = Annotated[str, Option(help="How p is corrected over the whole table: holm or step-down.", metavar="HOW")]
 LeaveOut = Annotated[list[str], Option(help="A seed to leave out: 'seed 2', or 'MODEL seed 2'.", metavar="SEED")]
 Operands = Annotated[
     list[str],
@@ -31,10 +35,10 @@ Operands = Annotated[
 
 def compare(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
     models: Operands,
-    suite: o.Suites = [],  # noqa: B006
-    task: o.Tasks = [],  # noqa: B006
+    suite: o.OnlySuites = [],  # noqa: B006
+    task: o.OnlyTasks = [],  # noqa: B006
     results: Results = Path("results"),
-    protocol: o.ProtocolName = "",
+    protocol: o.OnlyProtocol = "",
     metric: o.MetricName = "",
     margin: Margin = 0.01,
     alpha: Alpha = None,

@@ -31,13 +31,15 @@ def data(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
     data: o.Data = None,
     genome: o.Genomes = [],  # noqa: B006
     results: Annotated[
-        Path, Option("--results", help="Records whose scores are shown without leaked rows.", metavar="DIR")
+        Path, Option("-r", "--results", help="Records whose scores are shown without leaked rows.", metavar="DIR")
     ] = Path("results"),
     no_shortcuts: Annotated[bool, Option("--no-shortcuts", help="Facts about rows only: fit no trivial rule.")] = False,
     align: Annotated[bool, Option("--align", help="Near duplicates by alignment too (extra audit; minutes).")] = False,
     second_opinion: Annotated[bool, Option("--second-opinion", help="Ask seqleak too (extra audit).")] = False,
     output: Annotated[Path | None, Option("-o", "--output", help="Write the page to a file.", metavar="FILE")] = None,
-    format_name: Annotated[str, Option("--format", help="console, md, json or html.")] = "",
+    format_name: Annotated[
+        str, Option("--format", help="console (default), md, json or html; else by the ending of -o.", metavar="FORMAT")
+    ] = "",
     as_json: o.AsJson = False,
 ) -> int:
     """Audit rows: leaks between splits, labels that contradict, shortcuts, and what leaked rows are worth.

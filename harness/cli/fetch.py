@@ -14,7 +14,7 @@ def fetch(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
     data: o.Data = None,
     genome: o.Genomes = [],  # noqa: B006
     offline: o.Offline = False,
-    format_name: o.FormatName = "",
+    format_name: o.ListFormat = "",
     as_json: o.AsJson = False,
 ) -> int:
     """Download what a suite, task or model needs, check it, and say what each file was proved to be."""

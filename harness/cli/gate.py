@@ -21,17 +21,19 @@ New = Annotated[str, Argument(help=f"What is. {PLACE}", metavar="NEW")]
 Margin = Annotated[float, Option(help="A drop of up to this much is accepted.", metavar="D")]
 Alpha = Annotated[float, Option(help="Share of false alarms allowed over the whole gate.", metavar="P")]
 Strict = Annotated[bool, Option("--strict", help="Ask for proof that nothing dropped by more than the margin.")]
-Renamed = Annotated[list[str], Option("--as", help="A model's name in BASE and in NEW.", metavar="OLD=NEW")]
-Results = Annotated[Path, Option("--results", "-r", help="Where names are looked up.", metavar="DIR")]
-Face = Annotated[str, Option("--format", help="table, md, csv, tex, json, junit or github.")]
+Renamed = Annotated[list[str], Option("--as", help="A renamed model: its name in BASE and in NEW.", metavar="OLD=NEW")]
+Results = Annotated[Path, Option("-r", "--results", help="Where models' names are looked up.", metavar="DIR")]
+Face = Annotated[
+    str, Option("--format", help="table (default), md, csv, tex, json, junit or github.", metavar="FORMAT")
+]
 
 
 def gate(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
     base: Base,
     new: New,
-    suite: o.Suites = [],  # noqa: B006
-    task: o.Tasks = [],  # noqa: B006
-    model: Annotated[list[str], Option("-m", "--model", help="Only these models.", metavar="MODEL")] = [],  # noqa: B006
+    suite: o.OnlySuites = [],  # noqa: B006
+    task: o.OnlyTasks = [],  # noqa: B006
+    model: o.OnlyModels = [],  # noqa: B006
     margin: Margin = 0.01,
     alpha: Alpha = 0.05,
     strict: Strict = False,

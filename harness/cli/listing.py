@@ -17,12 +17,12 @@ KINDS = ("suites", "tasks", "models", "metrics", "runs")
 
 
 def list_names(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
-    kind: Annotated[str, Argument(help="suites, tasks, models, metrics or runs.")] = "tasks",
+    kind: Annotated[str, Argument(help="suites, tasks, models, metrics or runs.", metavar="[KIND]")] = "tasks",
     pattern: o.Pattern = "",
     data: o.Data = None,
     genome: o.Genomes = [],  # noqa: B006
-    output: o.Output = Path("results"),
-    format_name: o.FormatName = "",
+    output: o.Results = Path("results"),
+    format_name: o.ListFormat = "",
     as_json: o.AsJson = False,
 ) -> int:
     """List suites, tasks, models, metrics or runs; alias: ls."""

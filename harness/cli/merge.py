@@ -9,15 +9,17 @@ from typer import Argument, Option
 
 from . import options as o
 
-Trees = Annotated[list[Path], Argument(help="Results folders, the first first.", metavar="DIR...")]
-Prefer = Annotated[str, Option(help="Which of two contradicting records stands: first, last or newest.")]
+Trees = Annotated[list[Path], Argument(help="Results folders; --prefer counts them in this order.", metavar="DIR...")]
+Prefer = Annotated[
+    str, Option(help="Which of two contradicting records stands: first, last or newest.", metavar="WHICH")
+]
 
 
 def merge(
     trees: Trees,
     output: Annotated[Path, Option("-o", "--output", help="The tree that they go into.", metavar="DIR")],
     prefer: Prefer = "",
-    format_name: o.FormatName = "",
+    format_name: o.ListFormat = "",
     as_json: o.AsJson = False,
 ) -> int:
     """Merge results trees: equal cells once, seeds of one configuration together, contradictions refused and named.

@@ -22,9 +22,9 @@ Models = Annotated[
     ),
 ]  # fmt: skip
 AdapterName = Annotated[
-    str, Option("--adapter", help="The family of a checkpoint whose config.json does not tell.", metavar="NAME")
+    str, Option("--adapter", help="The family of a checkpoint whose config.json does not tell it.", metavar="NAME")
 ]
-Init = Annotated[str, Option("--init", help="random: the network without its weights, from scratch.", metavar="HOW")]
+Init = Annotated[str, Option("--init", help="random: the network without its weights, drawn anew.", metavar="HOW")]
 Trusted = Annotated[
     list[str],
     Option("--trust-remote-code", help="The one model whose own code may run, at one commit.", metavar="NAME@COMMIT"),
@@ -36,21 +36,26 @@ Tasks = Annotated[
     list[str],
     Option("-t", "--task", help="Task, glob ('gue/emp_*'), or your csv, tsv, fasta or parquet file.", metavar="TASK"),
 ]
-Includes = Annotated[list[str], Option(help="A folder with suites of yours, found by name.", metavar="DIR")]
-ProtocolName = Annotated[str, Option("-p", "--protocol", help="fit, probe, finetune or zero_shot; else by the model.")]
-Recipe = Annotated[str, Option(help="A recipe of the task file, such as gue-official.")]
+Includes = Annotated[
+    list[str], Option(help="A folder whose subfolders are suites of yours, found by name.", metavar="DIR")
+]
+ProtocolName = Annotated[
+    str,
+    Option("-p", "--protocol", help="fit, probe, finetune or zero_shot; else what the model can do.", metavar="NAME"),
+]
+Recipe = Annotated[str, Option(help="A recipe of the task file, such as gue-official.", metavar="NAME")]
 Settings = Annotated[
     list[str],
     Option("--set", help="A setting of the protocol: learning_rate=1e-4, search.epochs=[3,5].", metavar="K=V"),
 ]
 ModelArgs = Annotated[list[str], Option("--model-args", help="Options of the model: k=4,strands=one.", metavar="K=V")]
 AsName = Annotated[str, Option("--as", help="A stable name for one model.", metavar="NAME")]
-Seeds = Annotated[str, Option(help="Seeds of protocols that use one: 0-4 or 0,1,2.")]
+Seeds = Annotated[str, Option(help="Seeds of protocols that use one: 0-4 or 0,1,2.", metavar="SEEDS")]
 Limit = Annotated[
     int | None, Option(min=1, help="Only the first N rows of each split; the record is marked partial.", metavar="N")
 ]
 BatchSize = Annotated[str, Option("--batch-size", help="Rows per batch, or auto.", metavar="N")]
-Device = Annotated[str, Option(help="cpu, cuda, cuda:1 or auto.")]
+Device = Annotated[str, Option(help="cpu, cuda, cuda:1 or auto.", metavar="NAME")]
 Data = Annotated[Path | None, Option("--data", help="Folder with the official files.", metavar="DIR")]
 Genomes = Annotated[
     list[str], Option("--genome", help="FASTA file of an assembly that tasks ask for.", metavar="NAME=FILE")
@@ -59,12 +64,31 @@ Offline = Annotated[bool, Option("--offline", help="Never ask the hub.")]
 Fresh = Annotated[bool, Option("--fresh", help="Compute again what is already there.")]
 DryRun = Annotated[bool, Option("--dry-run", help="Print the plan and compute nothing.")]
 Output = Annotated[Path, Option("-o", "--output", help="Folder of the results.", metavar="DIR")]
+Results = Annotated[
+    Path, Option("-r", "--results", "-o", "--output", help="Results folder to read from.", metavar="DIR")
+]
 AsJson = Annotated[bool, Option("--json", help="Same as --format json.")]
-FormatName = Annotated[str, Option("--format", help="console, md, csv, tex or json; the first that suits stdout.")]
-MetricName = Annotated[str, Option("--metric", help="A stored metric in place of the tasks' own.")]
+FormatName = Annotated[
+    str,
+    Option("--format", help="console, md, csv, tex or json; else console, in a pipe or file md.", metavar="FORMAT"),
+]
+ListFormat = Annotated[str, Option("--format", help="console (default), md, csv, tex or json.", metavar="FORMAT")]
+PageFormat = Annotated[str, Option("--format", help="console (default), md or json.", metavar="FORMAT")]
+MetricName = Annotated[str, Option("--metric", help="A stored metric in place of the tasks' own.", metavar="METRIC")]
 Verbose = Annotated[bool, Option("-v", "--verbose", help="A line per cell on stderr.")]
 Published = Annotated[Path, Option(help="Folder with the literature's scores (csv).", metavar="DIR")]
-Pattern = Annotated[str, Argument(help="Only names that hold this, or match this glob.")]
+Pattern = Annotated[str, Argument(help="Only names that hold this, or match this glob.", metavar="[PATTERN]")]
+
+
+# The same spellings where records are chosen and nothing is run.
+OnlyModels = Annotated[
+    list[str], Option("-m", "--model", help="Only these models; several with commas.", metavar="MODEL")
+]
+OnlySuites = Annotated[list[str], Option("-s", "--suite", help="Only these suites.", metavar="SUITE")]
+OnlyTasks = Annotated[
+    list[str], Option("-t", "--task", help="Only these tasks, by name or glob ('gue/emp_*').", metavar="TASK")
+]
+OnlyProtocol = Annotated[str, Option("-p", "--protocol", help="Only records of this protocol.", metavar="NAME")]
 
 
 def words(values: Sequence[str]) -> list[str]:

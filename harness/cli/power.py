@@ -22,7 +22,7 @@ def power(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
     task: o.Tasks = [],  # noqa: B006
     suite: o.Suites = [],  # noqa: B006
     delta: Delta = 0.01,
-    metric: Annotated[str, Option("--metric", help="A metric in place of the tasks' own.")] = "",
+    metric: Annotated[str, Option("--metric", help="A metric in place of the tasks' own.", metavar="METRIC")] = "",
     base_score: Base = 0.7,
     correlation: Correlation = 0.8,
     tasks_in_family: Family = 0,

@@ -31,10 +31,10 @@ WithMarks = Annotated[
 
 def report(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
     root: Annotated[Path, Argument(help="A results folder, or one below it.", metavar="[RESULTS]")] = Path("results"),
-    model: o.Models = [],  # noqa: B006
-    suite: o.Suites = [],  # noqa: B006
-    task: o.Tasks = [],  # noqa: B006
-    protocol: o.ProtocolName = "",
+    model: o.OnlyModels = [],  # noqa: B006
+    suite: o.OnlySuites = [],  # noqa: B006
+    task: o.OnlyTasks = [],  # noqa: B006
+    protocol: o.OnlyProtocol = "",
     metric: o.MetricName = "",
     published: Published = None,
     published_dir: Folder = None,

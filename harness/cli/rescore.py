@@ -23,12 +23,12 @@ Write = Annotated[bool, Option("--write", help="Add the metrics to the records, 
 
 def rescore(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
     root: Annotated[Path, Argument(help="A results folder, or one below it.", metavar="[RESULTS]")] = Path("results"),
-    metric: Annotated[list[str], Option("--metric", help="Metrics; several with commas.", metavar="M")] = [],  # noqa: B006
+    metric: Annotated[list[str], Option("--metric", help="Metrics; several with commas.", metavar="METRIC")] = [],  # noqa: B006
     by: By = "",
-    model: o.Models = [],  # noqa: B006
-    suite: o.Suites = [],  # noqa: B006
-    task: o.Tasks = [],  # noqa: B006
-    protocol: o.ProtocolName = "",
+    model: o.OnlyModels = [],  # noqa: B006
+    suite: o.OnlySuites = [],  # noqa: B006
+    task: o.OnlyTasks = [],  # noqa: B006
+    protocol: o.OnlyProtocol = "",
     write: Write = False,
     format_name: o.FormatName = "",
     as_json: o.AsJson = False,

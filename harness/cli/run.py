@@ -22,6 +22,8 @@ def run(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
     protocol: o.ProtocolName = "",
     recipe: o.Recipe = "",
     set_: o.Settings = [],  # noqa: B006
+    seeds: o.Seeds = "0",
+    limit: o.Limit = None,
     model_args: o.ModelArgs = [],  # noqa: B006
     as_name: o.AsName = "",
     adapter: o.AdapterName = "",
@@ -30,8 +32,6 @@ def run(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
     data: o.Data = None,
     genome: o.Genomes = [],  # noqa: B006
     output: o.Output = Path("results"),
-    seeds: o.Seeds = "0",
-    limit: o.Limit = None,
     batch_size: o.BatchSize = "",
     device: o.Device = "",
     fresh: o.Fresh = False,

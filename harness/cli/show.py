@@ -1,4 +1,4 @@
-"""`dnabench show`: one page on a task, a model, a family of models or a run."""
+"""`dnabench show`: one page on a task, a suite, a model, a family of models or a run."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 
 def show(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
-    name: Annotated[str, Argument(help="A task, a model, a family, or the .json of a run.", metavar="TASK|MODEL|RUN")],
+    name: Annotated[str, Argument(help="A task, suite, model, family, or the .json of a run.", metavar="NAME|RUN")],
     data: o.Data = None,
     genome: o.Genomes = [],  # noqa: B006
-    output: o.Output = Path("results"),
+    output: o.Results = Path("results"),
     published: o.Published = Path("results/published"),
     model_args: o.ModelArgs = [],  # noqa: B006
-    format_name: o.FormatName = "",
+    format_name: o.PageFormat = "",
     as_json: o.AsJson = False,
 ) -> int:
-    """Show everything known of a task (data, identity, traps, scores), a model, or a run."""
+    """Show everything known of a task (data, identity, traps, scores), a suite, a model, or a run."""
     face = o.form(format_name, as_json, piped="console")
     if face not in ("console", "md", "json"):
         raise RequestError(f"a page cannot be printed as {face}: console, md or json.")
@@ -62,16 +62,28 @@ def _page(name: str, where: Where, args: list[str]) -> Page:
             _stored(output, "model", adapter.info.name),
             name,
         )
+    if name in registry.suites():
+        return _suite_page(name, where)
     return _task_page(name, where)
+
+
+def _suite_page(name: str, where: Where) -> Page:
+    from .. import registry
+    from ..report.suite_page import suite_page
+
+    options, output, _ = where
+    suite = registry.load_suite(name)
+    records = [one for one in _read(output) if str(one.record.task.get("name", "")).startswith(f"{suite.name}/")]
+    return suite_page(suite, options, records)
 
 
 def _task_page(name: str, where: Where) -> Page:
     from .. import registry
 
     options, output, published = where
-    if name in registry.suites():
-        raise RequestError(f"{name} is a suite: `dnabench list tasks {name}/` prints its tasks; show one of them.")
     found = registry.find_tasks((), [_known(name)])
+    if len(found) > 1 and Path(name).exists():
+        return _suite_page(name, where)
     if len(found) > 1:
         raise RequestError(f"{name!r} fits {len(found)} tasks: show one of them, such as {found[0].name}.")
     from ..report.published import gathered
@@ -109,10 +121,12 @@ def _run_page(path: Path, output: Path) -> Page:
 
 
 def _stored(output: Path, kind: str, name: str) -> list[StoredRecord]:
+    return [
+        one for one in _read(output) if (one.record.task if kind == "task" else one.record.model).get("name") == name
+    ]
+
+
+def _read(output: Path) -> list[StoredRecord]:
     from ..run.store import read_records
 
-    if not output.is_dir():
-        return []
-    problems: list[str] = []
-    found = read_records(output, problems)
-    return [one for one in found if (one.record.task if kind == "task" else one.record.model).get("name") == name]
+    return read_records(output, []) if output.is_dir() else []

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 Name = Annotated[str, Option("-m", "--model", "--as", help="The model's name in tables.", metavar="NAME")]
 OneTask = Annotated[str, Option("-t", "--task", help="The task whose test rows were predicted.", metavar="TASK")]
-By = Annotated[str, Option(help="Who sends it.")]
-Weights = Annotated[str, Option(help="Which weights: org/name@revision or sha256:….")]
-Made = Annotated[str, Option(help="How it was made: training, selection.")]
+By = Annotated[str, Option(help="Who sends it.", metavar="NAME")]
+Weights = Annotated[str, Option(help="Which weights: org/name@revision or sha256:….", metavar="ID")]
+Made = Annotated[str, Option(help="How it was made: training, selection.", metavar="TEXT")]
 Code = Annotated[str, Option(help="Where the code lies.", metavar="URL")]
 
 
@@ -32,7 +32,7 @@ def submit(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
     weights: Weights = "",
     made: Made = "",
     code: Code = "",
-    parameters: Annotated[int | None, Option(min=1, help="Parameters of the model.")] = None,
+    parameters: Annotated[int | None, Option(min=1, help="Parameters of the model.", metavar="N")] = None,
     data: o.Data = None,
     genome: o.Genomes = [],  # noqa: B006
     offline: o.Offline = False,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +54,38 @@ def label_words(labels: Labels, target: Target) -> list[str]:
     if target.kind == "multilabel":
         return ["".join(map(str, row)) for row in labels.astype(int).tolist()]
     return list(map(repr, labels.astype(float).tolist()))
+
+
+def fingerprint_labels(keys: NDArray[np.uint64], labels: Labels, target: Target) -> str:
+    """One hash for the content keys (n,) of some rows and their labels, in whatever order the rows come.
+
+    Rows are sorted by key, then label. Values count to the 24 bits of a float32, and -0 as 0. Of a task's own test
+    rows and of a file of predictions it is the same where the rows and the label of each are.
+
+    >>> import numpy as np
+    >>> keys, target = np.array([3, 1], np.uint64), Target("class", ("0", "1"))
+    >>> fingerprint_labels(keys, np.array([0, 1]), target), fingerprint_labels(keys[::-1], np.array([1, 0]), target)
+    ('1411c4e4c11abc04be4eb2067340fcfd', '1411c4e4c11abc04be4eb2067340fcfd')
+    """
+    rows = np.hstack([_bytes_of(keys[:, None], ">u8"), _label_bytes(labels, target)])
+    # As one void each, rows are compared byte by byte: by key first, since its highest byte comes first.
+    ordered = np.sort(rows.view(f"V{rows.shape[1]}"), axis=0)
+    head = f"{target.kind} {target.outputs}\n".encode()
+    return hashlib.blake2b(head + ordered.tobytes(), digest_size=16).hexdigest()
+
+
+def _label_bytes(labels: Labels, target: Target) -> NDArray[np.uint8]:
+    """(n, bytes): the label of each row, or the labels of a multilabel row as bits."""
+    cells = labels.reshape(len(labels), math.prod(labels.shape[1:]))
+    if target.kind == "multilabel" and ((cells == 0) | (cells == 1)).all():
+        return np.packbits(cells.astype(bool), axis=1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _bytes_of(np.add(cells, 0.0), ">f4")
+
+
+def _bytes_of(cells: NDArray[Any], kind: str) -> NDArray[np.uint8]:
+    """(n, columns * size): the bytes of each row of numbers, which are brought into one type first."""
+    return np.ascontiguousarray(cells, kind).view(np.uint8)
 
 
 def git_sha1(data: bytes) -> str:

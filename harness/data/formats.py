@@ -143,9 +143,10 @@ def read_table(
 ) -> tuple[dict[str, list[str]], Sequence[int]]:
     """Columns of a delimited text by the names in its first line, and each row's line number.
 
-    Blank lines are skipped. Raises DataError for a ragged row, a missing column or another delimiter.
+    Blank lines are skipped, and so are columns without a name, such as the row numbers that pandas writes. Raises
+    DataError for a ragged row, a missing column or another delimiter.
 
-    >>> read_table("sequence,label\\nACGT,1\\n", ",", ("sequence", "label"), "a.csv")
+    >>> read_table(",sequence,label\\n0,ACGT,1\\n", ",", ("sequence", "label"), "a.csv")
     ({'sequence': ['ACGT'], 'label': ['1']}, range(2, 3))
     """
     cells, lines = _cells(text, delimiter, name)
@@ -156,7 +157,8 @@ def read_table(
     body, lines = cells[1:], lines[1:]
     if set(map(len, body)) - {len(header)}:
         _refuse_ragged(body, lines, len(header), name)
-    return dict(zip(header, map(list, zip(*body, strict=True)) if body else ([] for _ in header), strict=True)), lines
+    columns = zip(header, map(list, zip(*body, strict=True)) if body else ([] for _ in header), strict=True)
+    return {column: cells for column, cells in columns if column}, lines
 
 
 def _cells(text: str, delimiter: str, name: str) -> tuple[list[list[str]], Sequence[int]]:
@@ -194,7 +196,7 @@ def _quoted_cells(text: str, delimiter: str, name: str) -> tuple[list[list[str]]
 
 
 def _check_header(header: list[str], delimiter: str, needed: Sequence[str], name: str) -> None:
-    twice = next((column for column in header if header.count(column) > 1), None)
+    twice = next((column for column in header if column and header.count(column) > 1), None)
     if twice is not None:
         raise DataError(f"{name}, line 1: the column {twice!r} is named twice: rename one of them")
     missing = [column for column in needed if column not in header]

@@ -9,9 +9,9 @@ import numpy as np
 
 from dnabench.harness.errors import ChecksumError, DataError
 from dnabench.harness.sequence import lengths
-from dnabench.harness.types import FileFacts, Identity, Split, SplitFacts
+from dnabench.harness.types import FileFacts, Identity, Split, SplitFacts, Task
 
-from .fingerprint import canonical_csv, git_sha1
+from .fingerprint import canonical_csv, content_keys, fingerprint_labels, git_sha1
 from .rows import Checked, class_counts, count_other_letters
 
 
@@ -34,7 +34,7 @@ def identify(seen: Seen, known: FileFacts) -> SplitFacts:
 
     `verified`: the file's sha256 or git id, or that of its canonical rows, is a known one; `counts only`:
     only rows or class counts are known, and equal; else `unknown`. Raises ChecksumError where checksums are
-    known and none fits, DataError where counts differ.
+    known and none fits, or the labels are not those of the rows, DataError where counts differ.
     """
     split = seen.checked.split
     canonical = canonical_csv(split.inputs, split.labels, split.target)
@@ -45,6 +45,7 @@ def identify(seen: Seen, known: FileFacts) -> SplitFacts:
     if proofs and not any(found == expected for _, found, expected in proofs):
         _refuse(seen, split, known, proofs[0])
     _check_counts(seen, split, known)
+    _check_labels(seen, split, known)
     # A folder of classes has no bytes of its own.
     return _facts(seen.checked, seen, _identity(known, bool(proofs)), (fingerprint, sha256 if seen.data else None))
 
@@ -61,9 +62,16 @@ def identify_part(part: Checked, seen: Seen, whole: SplitFacts, known: FileFacts
         if known.fingerprint not in (None, fingerprint):
             _refuse(seen, split, known, ("fingerprint", fingerprint, str(known.fingerprint)))
         _check_counts(seen, split, known)
+        _check_labels(seen, split, known)
         own = _identity(known, known.fingerprint is not None)
         identity = own if whole.identity != "verified" else whole.identity
     return _facts(part, seen, identity, (fingerprint, whole.sha256))
+
+
+def test_facts(task: Task) -> FileFacts | None:
+    """What is known of a task's test rows: of folds, which test every row once, what is known of all rows."""
+    files = task.source.files
+    return files.get("test") or (files.get("all") if task.split_rule.kind == "kfold" else None)
 
 
 def _identity(known: FileFacts, proved: bool) -> Identity:
@@ -117,3 +125,11 @@ def _check_counts(seen: Seen, split: Split, known: FileFacts) -> None:
             f"{seen.file} has {list(found)} {split.name} rows by class, "
             f"expected {list(known.class_counts)}: {seen.advice}"
         )
+
+
+def _check_labels(seen: Seen, split: Split, known: FileFacts) -> None:
+    """The fact that stored predictions are held against must be right itself."""
+    if known.labels is not None:
+        found = fingerprint_labels(content_keys(split.inputs), split.labels, split.target)
+        if found != known.labels:
+            _refuse(seen, split, known, ("fingerprint of labels", found, known.labels))

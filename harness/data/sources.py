@@ -56,7 +56,7 @@ def locate(task: Task, facts: FileFacts, options: DataOptions) -> Found:
         return found
     if task.source.embedded:
         raise Unavailable(f"{task.name}: {facts.path} is missing beside the suite file: reinstall or restore it")
-    reason = "nothing is downloaded with --offline"
+    reason = "the hub was not asked"
     if task.source.hub_repo and not options.offline:
         try:
             return _from_hub(task, facts, options)

@@ -193,6 +193,9 @@ def _sentence(model: type[pydantic.BaseModel], problem: Any, place: _Place) -> s
         known = [word.strip().strip("'") for word in problem["ctx"]["expected"].replace(" or ", ", ").split(",")]
         guess = nearest(str(problem["input"]), known) or f" Known: {', '.join(known)}."
         return f"{problem['input']!r} is none of the words allowed here.{guess}"
+    words = problem["input"] if isinstance(problem["input"], list) else [problem["input"]]
+    if problem["type"] in {"int_type", "string_type"} and any(isinstance(word, bool) for word in words):
+        return f"found {problem['input']!r}: YAML reads yes, no, on and off as true and false; put words in quotes"
     said = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
     return f"{said}, found {problem['input']!r}" if problem["type"] != "value_error" else said
 

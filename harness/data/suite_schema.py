@@ -39,6 +39,7 @@ class FileModel(_Model):
     rows: Annotated[int, Field(ge=1)] | None = None
     class_counts: list[Annotated[int, Field(ge=0)]] | None = None
     fingerprint: _hex(64) | None = None  # type: ignore[valid-type]
+    labels: _hex(32) | None = None  # type: ignore[valid-type]
 
 
 class HubModel(_Model):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import nn
 
 from ..errors import RequestError, Unavailable
 from .recipe import Precision
@@ -54,6 +55,11 @@ def possible_precision(device: torch.device, precision: Precision) -> Precision:
     ('float32', 'bfloat16')
     """
     return "float32" if precision == "float16" and device.type == "cpu" else precision
+
+
+def float32_only(module: nn.Module) -> bool:
+    """Whether a part of a network declares, by an attribute `float32_only`, that it computes in float32 always."""
+    return any(getattr(part, "float32_only", False) for part in module.modules())
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from ..sequence import lengths as bases_of
 from .batches import Index, halved, over_batches, token_batches
-from .devices import autocast, choose_devices, possible_precision
+from .devices import autocast, choose_devices, float32_only, possible_precision
 from .recipe import Precision, Recipe
 from .replicas import Replicas
 from .tuning import groups
@@ -183,6 +183,5 @@ def predict(network: Network, rows: Rows, recipe: Recipe) -> NDArray[np.float32]
 
 
 def _precision(module: nn.Module, device: torch.device, recipe: Recipe) -> Precision:
-    """The precision that really runs; a part of a network may declare itself `float32_only`."""
-    narrow = any(getattr(part, "float32_only", False) for part in module.modules())
-    return "float32" if narrow else possible_precision(device, recipe.precision)
+    """The precision that really runs."""
+    return "float32" if float32_only(module) else possible_precision(device, recipe.precision)

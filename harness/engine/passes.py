@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..errors import AdapterError
+from ..errors import AdapterError, RequestError
 from .batches import Index, equal_batches, over_batches, token_batches
-from .devices import choose_device
+from .devices import choose_device, float32_only
 from .reader import Ints, Reader, Reading
 
 ON_CPU, ELSEWHERE = 1 << 11, 1 << 16
@@ -51,8 +51,11 @@ def run(reader: Reader, reading: Reading, job: Job, most: int | None = None) -> 
     """(rows, kept) of every batch of at most `most` tokens, `kept` as a numpy array; between them every row once.
 
     Rows of different lengths go together where the network takes a padding mask, or is causal and cannot see
-    padding on the right. Raises AdapterError for a row without tokens.
+    padding on the right. Raises AdapterError for a row without tokens, RequestError for 16 bits of a network that has
+    only float32.
     """
+    if reading.dtype != "float32" and float32_only(reader.network):
+        raise RequestError(f"dtype is {reading.dtype!r}, and this network computes in float32 only: leave dtype out")
     empty = np.flatnonzero(job.lengths == 0)
     if len(empty):
         raise AdapterError(f"row {empty[0]} has no tokens: it is empty.")

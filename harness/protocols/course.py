@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..data.load import DataOptions
 from ..data.sources import cache_folder
 from ..engine.checkpoint import Checkpoint, digest, place
-from ..engine.devices import choose_device, choose_devices, reproducible
+from ..engine.devices import choose_device, choose_devices, float32_only, reproducible
 from ..engine.gradient import Collate
 from ..engine.heads import Classifier, Paired, bases_kept
 from ..engine.recipe import Recipe
@@ -206,7 +206,7 @@ def notes(trained: Trained, tried: Sequence[Tried], asked: Mapping[str, Any]) ->
 def _place(trained: Trained) -> str:
     """Where a precision cannot run: in a network that has only float32, or on the device."""
     kind = choose_device(trained.recipe.device).type
-    narrow = any(getattr(part, "float32_only", False) for part in trained.network.module.modules())
+    narrow = float32_only(trained.network.module)
     return "in this network" if narrow else f"on the {'CPU' if kind == 'cpu' else kind}"
 
 

@@ -139,11 +139,12 @@ def cell(record: RunRecord, metric: str | None = None) -> Cell:
 
 
 def notes(record: RunRecord) -> tuple[str, ...]:
-    """What a table must say of how numbers were made, each once: rows that were cut, and the protocol's notes."""
+    """What a table must say of how numbers were made, each once: rows cut, seeds that failed, the protocol's notes."""
     seen = record.checks.get("bases_seen")
     cut = [f"{seen:.1%} of the test set's bases reached the model"] if seen is not None and seen < 1 else []
+    lost = [f"seed {seed} failed: {why}" for seed, why in sorted(record.checks.get("failed_seeds", {}).items())]
     said = [note for one in record.replicates for part in _accounts(one) for note in part.get("notes", ())]
-    return tuple(dict.fromkeys((*cut, *map(str, said))))
+    return tuple(dict.fromkeys((*cut, *lost, *map(str, said))))
 
 
 def _accounts(replicate: Mapping[str, Any]) -> list[Mapping[str, Any]]:

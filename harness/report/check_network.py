@@ -148,8 +148,11 @@ def _same(subject: str, promise: str, a: NDArray[Any], b: NDArray[Any], when: st
 
 
 def _drift(subject: str, adapter: Any, first: Rows, probes: Sequence[str], dtype: Any) -> Finding:
+    from ..engine.devices import float32_only
     from ..engine.reading import embed
 
+    if float32_only(adapter.reader.network):
+        return Finding(subject, dtype, "note", "the network computes in float32 only, and refuses dtype")
     found = embed(adapter.reader, list(probes[:SHOWN]), replace(adapter.reading, dtype=dtype))
     wanted = np.stack(first[:SHOWN])
     apart = float(np.abs(found - wanted).max() / (np.abs(wanted).max() or 1.0))

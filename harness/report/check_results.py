@@ -122,7 +122,7 @@ def _score_faults(record: RunRecord, predictions: Predictions, intervals: bool) 
         yield from _intervals(record.scores, predictions, record, target)
         yield from (
             f"without duplicates: {text}"
-            for text in _intervals(without_duplicates(record), _rows(predictions, kept), record, target)
+            for text in _intervals(without_duplicates(record), predictions.take(kept), record, target)
         )
 
 
@@ -155,12 +155,6 @@ def _same(found: list[float | None], said: list[float | None]) -> bool:
 
 def _shown(values: Any) -> str:
     return ", ".join("undefined" if value is None else f"{value:.6f}" for value in values)
-
-
-def _rows(predictions: Predictions, kept: Any) -> Predictions:
-    from .rescore import rows_of
-
-    return rows_of(predictions, kept)
 
 
 def _intervals(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
+from ..data.fingerprint import content_keys, fingerprint_labels
+from ..data.identity import test_facts
 from ..data.load import load_splits
 from ..data.sources import DataOptions
 from ..errors import DnabenchError, Unavailable
 from ..metrics import find_metric
 from ..protocols import PROTOCOLS, configure
-from ..types import Task
+from ..types import Splits, Task
 from .check import Finding
 
 
@@ -82,5 +84,14 @@ def _data(task: Task, options: DataOptions) -> Finding:
         return Finding(task.name, "data", "note", f"not here: {missing}")
     except DnabenchError as error:
         return Finding(task.name, "data", "fault", str(error))
-    said = (f"{name} {facts.rows:,} rows {facts.identity}" for name, facts in splits.facts.items())
-    return Finding(task.name, "data", "ok", ", ".join(said))
+    said = [f"{name} {facts.rows:,} rows {facts.identity}" for name, facts in splits.facts.items()]
+    return Finding(task.name, "data", "ok", ", ".join(said) + _labels(task, splits, options))
+
+
+def _labels(task: Task, splits: Splits, options: DataOptions) -> str:
+    """The fingerprint that a task file may hold of its test rows and their labels, where it has none yet."""
+    known, test = test_facts(task), splits.test
+    if (known is not None and known.labels) or options.limit is not None:
+        return ""
+    found = fingerprint_labels(content_keys(test.inputs), test.labels, test.target)
+    return f"; its file may say of the test rows: `labels: {found}`"

@@ -15,8 +15,9 @@ from ..stats.difference import Difference
 from ..stats.joint import Joint, joint
 from ..stats.multiple import benjamini_hochberg, holm
 from ..stats.permutation import swap_p
+from ..stats.shared import families
 from ..stats.suite import suite_mean
-from ..stats.verdict import Rules, Word, detectable, verdict
+from ..stats.verdict import Rules, Word, detectable, unseen, verdict
 from ..types import Dependence, Predictions, RunRecord, Target
 from .cells import cell, rarest_class
 from .operands import Operand
@@ -49,6 +50,8 @@ class Comparison:
     missing: int = 0
     """Of a mean: tasks of the suite that it lacks."""
     units: float = 0.0
+    unseen: float = 0.0
+    """The difference that may hide where no row tells the two apart."""
     rows: int = 0
     """Test rows; 0 for a mean."""
     rarest: int | None = None
@@ -165,6 +168,7 @@ def _compared(empty: Comparison, pair: tuple[Operand, Operand], made: Joint, by:
     first, second = (made.models.index(one.label) for one in pair)
     difference = made.difference(second, first)
     p = difference.p if made.claims else None
+    rows, rarest = len(made.keys), rarest_class(pair[0].records[empty.task])
     if how.test == "permutation" and p is not None:
         p, why = _exchanged(empty, pair)
         difference = replace(difference, note=why or difference.note)
@@ -175,8 +179,9 @@ def _compared(empty: Comparison, pair: tuple[Operand, Operand], made: Joint, by:
         p=p,
         detectable=detectable(difference, rules) if made.claims else None,
         units=made.effective,
-        rows=len(made.keys),
-        rarest=rarest_class(pair[0].records[empty.task]),
+        unseen=unseen(empty.metric, made.effective, rarest / rows if rarest else None, rules.alpha),
+        rows=rows,
+        rarest=rarest,
         joint=made,
     )
 
@@ -209,7 +214,7 @@ def _judged(found: Sequence[Comparison], rules: Rules, how: How) -> list[Compari
         inside = False
         if one.difference is not None:
             best = METRICS[one.metric].best
-            word, inside = verdict(one.difference, p, rules, best, max(one.units, 1.0))
+            word, inside = verdict(one.difference, p, rules, best, one.unseen)
         judged.append(replace(one, p_holm=p, p_bh=exploratory, verdict=word, inside=inside))
     return judged
 
@@ -231,12 +236,21 @@ def _means(found: Sequence[Comparison], labels: Sequence[str], rules: Rules) -> 
     """For each suite and metric of several tasks, the mean of each model over the tasks that all models have."""
     means = []
     for (suite, metric), (tasks, missing) in common_tasks(found).items():
-        whole = suite_mean([row[0].joint for row in tasks.values() if row[0].joint])
+        joints = [row[0].joint for row in tasks.values() if row[0].joint]
+        whole = suite_mean(joints)
+        hidden = _unseen_in_mean([row[0].unseen for row in tasks.values()], families(joints))
         for at, model in enumerate(labels[1:]):
             row = [comparisons[at] for comparisons in tasks.values()]
-            empty = Comparison(suite, model, metric, labels[0], tasks=tuple(tasks), missing=missing, joint=whole)
+            empty = Comparison(
+                suite, model, metric, labels[0], tasks=tuple(tasks), missing=missing, unseen=hidden, joint=whole
+            )
             means.append(_mean(empty, row, rules))
     return means
+
+
+def _unseen_in_mean(each: Sequence[float], relatives: Sequence[Sequence[int]]) -> float:
+    """Rows of which none was drawn may all be of one task, or of tasks that share them (by number)."""
+    return max([*each, *(sum(each[task] for task in family) for family in relatives)]) / len(each)
 
 
 def _mean(empty: Comparison, row: Sequence[Comparison], rules: Rules) -> Comparison:

@@ -150,6 +150,15 @@ def _name(one: Comparison) -> str:
     return f"{one.task}: mean of {f'{n}/{n + one.missing}' if one.missing else n} tasks"
 
 
+def _drawn(found: Sequence[Comparison]) -> str:
+    """Where the intervals of the tasks come from."""
+    methods = [one.joint.method for one in found if one.joint is not None and not one.tasks]
+    few = sum(method.startswith("influence") for method in methods)
+    if not few:
+        return "paired bootstrap"
+    return "influence functions" if few == len(methods) else "paired bootstrap, of few groups influence functions"
+
+
 def _notes(found: Sequence[Comparison], operands: Sequence[Operand], by: tuple[Rules, How]) -> list[str]:
     """What the columns mean, who was compared, and what holds for this table only."""
     rules, how = by
@@ -158,12 +167,12 @@ def _notes(found: Sequence[Comparison], operands: Sequence[Operand], by: tuple[R
     against = references[0] if len(references) == 1 else "the same model in the first place named"
     adjusted = ADJUSTED[how.adjust]
     notes = [
-        f"difference: score minus that of {against} on the same test rows (paired bootstrap); "
+        f"difference: score minus that of {against} on the same test rows ({_drawn(found)}); "
         f"p: two-sided{TESTED[how.test]}; {adjusted}: over {tests} comparison{'' if tests == 1 else 's'}, means among "
         "themselves",
         f"better, worse: p ({adjusted}) below {rules.alpha:g}; equivalent: the {100 - 200 * rules.alpha:g}% interval "
-        f"lies inside ±{rules.margin:g}; could show: a true difference that such a test set shows in "
-        f"{100 * POWER:g}% of cases, tested alone",
+        f"lies inside ±{rules.margin:g}, widened where few rows differ; could show: a true difference that such a test "
+        f"set shows in {100 * POWER:g}% of cases, tested alone",
         "; ".join(_who(one) for one in operands),
         *group_notes(
             {one.task: one.units for one in found if one.joint and one.joint.groups is not None and not one.tasks}

@@ -73,6 +73,8 @@ class Judged:
     """Test rows, where both sides were compared."""
     seeds: tuple[int, int] = (0, 0)
     """Of BASE and of NEW."""
+    unread: bool = False
+    """The predictions of BASE cannot be read, and those of NEW can."""
     spread: Spread | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -102,11 +104,17 @@ def gate(found: Sequence[Pair], rules: GateRules | None = None) -> Gate:
     """The verdicts on pairs of cells.
 
     Raises RequestError where no two cells can be compared and nothing is lost either: such a gate guards nothing.
+    RecordError where nothing failed, but what BASE said of some cell cannot be read: that cell is not guarded.
     """
     rules = rules or GateRules()
     old = [pair for pair in found if pair.base or (pair.new and pair.new.status == "failed")]
     judged = _decided(_tested([_judged(pair, rules) for pair in old], rules), rules)
-    if not any(one.compared or one.verdict == "fail" for one in judged):
+    failed = any(one.verdict == "fail" for one in judged)
+    unread = [f"{one.task}, {one.model}: {one.reason}" for one in judged if one.unread]
+    if unread and not failed:
+        more = f" (and {len(unread) - 1} more cells)" if len(unread) > 1 else ""
+        raise RecordError(f"a drop would not be seen where BASE cannot be read: {unread[0]}{more}.")
+    if not failed and not any(one.compared for one in judged):
         why = next((f": {one.task}: {one.reason}" for one in judged), "")
         raise RequestError(f"nothing of BASE can be compared with NEW{why}.")
     order: list[Word] = ["fail", "undecided", "pass"]
@@ -145,7 +153,7 @@ def _scored(empty: Judged, base: RunRecord, new: RunRecord, rules: GateRules) ->
     try:
         before = base.outputs()
     except RecordError as problem:
-        return replace(empty, reason=f"BASE: {problem}")
+        return replace(empty, reason=f"BASE: {problem}", unread=True)
     try:
         before = aligned(before, now)
     except (RecordError, DataError) as problem:

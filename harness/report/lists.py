@@ -17,6 +17,14 @@ if TYPE_CHECKING:
     from ..types import Suite, Task
 
 
+MISSING_FILES = {
+    "needs download": "dnabench fetch TASK brings its files",
+    "needs genome": "name its genome, --genome NAME=FILE",
+    "unavailable": "no place to download it from is known: bring the files, --data DIR",
+}
+"""What a state of a task asks of its reader."""
+
+
 def matches(name: str, pattern: str) -> bool:
     """True where a name holds the pattern or fits it as a glob; an empty one fits everything.
 
@@ -44,7 +52,7 @@ def suite_table(suites: Iterable[Suite], pattern: str = "") -> Table:
 def task_table(tasks: Iterable[Task], pattern: str, options: DataOptions) -> Table:
     """Tasks with what they ask, how they are scored, and whether they can be run here and now."""
     found = [task for task in tasks if matches(task.name, pattern)]
-    return _table(
+    table = _table(
         found,
         {
             "task": lambda t: t.name,
@@ -62,6 +70,8 @@ def task_table(tasks: Iterable[Task], pattern: str, options: DataOptions) -> Tab
         },
         shown=("task", "state", "metric", "target", "bases", "train", "test", "title"),
     )
+    states = {row["state"] for row in table.data}
+    return replace(table, notes=table.notes + tuple(f"{s}: {what}" for s, what in MISSING_FILES.items() if s in states))
 
 
 def model_table(models: Mapping[str, str], pattern: str = "") -> Table:

@@ -59,8 +59,10 @@ def summary(outcomes: Sequence[Outcome], root: Path) -> list[str]:
 
 
 def warning(outcomes: Sequence[Outcome]) -> str:
-    """The cells that gave no number though they should, with the first one's reason; empty where there are none."""
+    """The cells that gave no number though they should, or that none could, with the first one's reason; else empty."""
     trouble = [outcome for outcome in outcomes if outcome.record.status in TROUBLE]
+    if outcomes and all(outcome.record.status == "not_applicable" for outcome in outcomes):
+        return f"nothing ran, no model here fits a task; {cell_line(outcomes[0])}"
     if not trouble:
         return ""
     count = Counter(outcome.record.status for outcome in trouble)

@@ -148,22 +148,11 @@ def _of_record(record: RunRecord, metrics: Sequence[str], by: str) -> Iterator[R
     for number, label in enumerate(labels):
         yield from _scored(record, names, _of_label(predictions, number), label, Target("multilabel", (label,)))
     for value in np.unique(column):
-        part = rows_of(predictions, column == value)
+        part = predictions.take(column == value)
         if by == CLASS and by not in predictions.columns:
             yield _recalled(record, part, str(value))
         else:
             yield from _scored(record, names, part, str(value))
-
-
-def rows_of(predictions: Predictions, keep: NDArray[np.bool_]) -> Predictions:
-    """The predictions of some rows."""
-    return replace(
-        predictions,
-        keys=predictions.keys[keep],
-        truth=predictions.truth[keep],
-        outputs=predictions.outputs[:, keep],
-        columns={name: column[keep] for name, column in predictions.columns.items()},
-    )
 
 
 def _of_label(predictions: Predictions, number: int) -> Predictions:
@@ -276,7 +265,7 @@ def _added(found: Sequence[Rescored], path: Path, said: list[str], present: Pair
     checks = dict(record.checks)
     kept = np.asarray(predictions.columns.get("in_train", np.zeros(len(predictions.truth)))) == 0
     if "scores_without_duplicates" in checks:
-        without = _scored(record, tuple(lacking), rows_of(predictions, kept))
+        without = _scored(record, tuple(lacking), predictions.take(kept))
         checks["scores_without_duplicates"] = {
             **checks["scores_without_duplicates"],
             **{one.metric: plain(one.score) for one in without},

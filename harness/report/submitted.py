@@ -7,12 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from .. import registry
-from ..errors import DnabenchError, RequestError, Unavailable
+from ..errors import DataError, DnabenchError, RequestError, Unavailable
 from ..run import npz
 from ..run.record_json import plain
 from ..types import Predictions, RunRecord, Task
 from .choose import fits
 from .submission import read_submission
+from .truth import label_faults
 
 KINDS = (".npz", ".csv", ".tsv", ".parquet")
 
@@ -81,9 +82,18 @@ def _read(path: Path, name: str) -> Predictions:
         if path.suffix.lower() != ".npz":
             raise
         try:
-            return replace(npz.from_bytes(path.read_bytes(), str(path)), task=name)
+            said = replace(npz.from_bytes(path.read_bytes(), str(path)), task=name)
         except DnabenchError as broken:
             raise broken from problem
+        if isinstance(problem, Unavailable):
+            _refuse_labels(path, said, _registered(name))
+        return said
+
+
+def _refuse_labels(path: Path, said: Predictions, task: Task) -> None:
+    """Raise DataError where a file's own rows or labels are not those that the task file has the fingerprint of."""
+    for fault in label_faults(said, task):
+        raise DataError(f"{path}: {fault}.")
 
 
 def _registered(name: str) -> Task:

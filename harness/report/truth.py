@@ -1,4 +1,7 @@
-"""A task's own rows beside stored predictions: forged labels, another order, other groups or facts are found."""
+"""A task's own rows beside stored predictions: forged labels, another order, other groups or facts are found.
+
+Where the data are not here, rows and labels are held against their fingerprint in the task file.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from .. import registry
+from ..data.fingerprint import fingerprint_labels
+from ..data.identity import test_facts
 from ..data.load import DataOptions
 from ..errors import DnabenchError, Unavailable
 from ..run.meet import Met, meet
@@ -39,10 +44,14 @@ class Truth:
         faults = [*_fact_faults(record, task), *_count_faults(record, predictions, task)]
         limit = record.protocol.get("limit")
         found = self._rows(task, limit if isinstance(limit, int) else None)
-        if isinstance(found, str):
-            return faults, f"labels not compared: {found}"
-        faults += _row_faults(record, predictions, found)
-        return faults, "labels are the task's"
+        if isinstance(found, Met):
+            return [*faults, *_row_faults(record, predictions, found)], "labels are the task's"
+        if limit is not None:
+            return faults, f"labels not compared: {found}, and the record is of some rows only (--limit)"
+        known = test_facts(task)
+        if known is None or known.labels is None:
+            return faults, f"labels not compared: {found}, and the task file has no fingerprint of them"
+        return [*faults, *label_faults(predictions, task)], "labels are the task's by the fingerprint in its file"
 
     def _task(self, name: str) -> Task | None:
         suite = name.partition("/")[0]
@@ -60,6 +69,19 @@ class Truth:
             except DnabenchError as problem:
                 self.met[at] = str(problem)
         return self.met[at]
+
+
+def label_faults(predictions: Predictions, task: Task) -> Iterator[str]:
+    """What predictions of all test rows say against the fingerprint of keys and labels in the task file, if any."""
+    known = test_facts(task)
+    if known is None or known.labels is None:
+        return
+    found = fingerprint_labels(predictions.keys, predictions.truth, task.target)
+    if found != known.labels:
+        yield (
+            f"its rows or their labels are not the task's: with their keys they have the fingerprint {found[:12]}…, "
+            f"the task file says {known.labels[:12]}…"
+        )
 
 
 def _fact_faults(record: RunRecord, task: Task) -> Iterator[str]:
@@ -83,7 +105,7 @@ def _decisive(fact: Any) -> Any:
 
 def _count_faults(record: RunRecord, predictions: Predictions, task: Task) -> Iterator[str]:
     """Rows by class, known from the task file even where the data are not here."""
-    known = task.source.files.get("test")
+    known = test_facts(task)
     if known is None or record.status != "ok":
         return
     if known.rows is not None and known.rows != len(predictions.truth):

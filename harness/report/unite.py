@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from ..run.cost import total_cost
+from ..run.record import FAILED_SEEDS, with_failed_seeds
 from ..run.record_json import plain
 from ..stats.intervals import score_predictions
 from ..types import Predictions, RunRecord, Score
 from .compare import dependence_of, target_of
-from .rescore import rows_of
 
 Scored = tuple[RunRecord, Predictions]
 SHARED = ("load", "audit", "score")
@@ -35,7 +35,8 @@ def _contradictions(a: Scored, b: Scored) -> Iterator[str]:
         yield "of another status or kind of output"
     if not np.array_equal(one.keys, other.keys) or not np.array_equal(one.truth, other.truth):
         yield "of other rows or labels"
-    if any(not np.array_equal(one.columns[name], other.columns.get(name, ())) for name in one.columns):
+    columns = dict.fromkeys((*one.columns, *other.columns))
+    if any(not np.array_equal(one.columns.get(name, ()), other.columns.get(name, ())) for name in columns):
         yield "of other columns of the same rows"
     seeds = dict(zip(one.replicates, one.outputs, strict=True))
     for name, outputs in zip(other.replicates, other.outputs, strict=True):
@@ -47,12 +48,13 @@ def _contradictions(a: Scored, b: Scored) -> Iterator[str]:
 
 
 def united(a: Scored, b: Scored) -> Scored:
-    """The first pair with the seeds and metrics that only the second has; the first itself where there are none."""
+    """The first pair with the seeds (failed ones too) and metrics that only the second has; itself where none are."""
     (first, one), (second, other) = a, b
     new = [name for name in other.replicates if name not in one.replicates]
     metrics = tuple(dict.fromkeys([*first.scores, *second.scores]))
+    told = with_failed_seeds(first, second.checks.get(FAILED_SEEDS, {}))
     if not new and set(metrics) == set(first.scores):
-        return a
+        return a if told.checks == first.checks else (told, one)
     outputs = {name: out for p in (other, one) for name, out in zip(p.replicates, p.outputs, strict=True)}
     names = tuple(sorted(outputs, key=lambda name: int(name.split()[-1])))
     both = replace(one, replicates=names, outputs=np.stack([outputs[name] for name in names]))
@@ -68,7 +70,7 @@ def united(a: Scored, b: Scored) -> Scored:
         predictions="",
         outputs=lambda: both,
     )
-    return record, both
+    return with_failed_seeds(record, told.checks.get(FAILED_SEEDS, {})), both
 
 
 def _scores(record: RunRecord, said: Predictions, metrics: tuple[str, ...]) -> dict[str, Score]:
@@ -83,7 +85,7 @@ def _checks(first: RunRecord, second: RunRecord, said: Predictions, metrics: tup
     checks["bases_seen"] = min(seen, default=None)
     if "scores_without_duplicates" in checks:
         kept = np.asarray(said.columns["in_train"]) == 0
-        checks["scores_without_duplicates"] = plain(_scores(first, rows_of(said, kept), metrics))
+        checks["scores_without_duplicates"] = plain(_scores(first, said.take(kept), metrics))
     return checks
 
 

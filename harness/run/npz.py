@@ -76,7 +76,8 @@ def _arrays(p: Predictions) -> dict[str, Array]:
 
 
 def _predictions(arrays: Mapping[str, Array]) -> Predictions:
-    columns = {k.removeprefix(_COLUMN): _widen(v) for k, v in arrays.items() if k.startswith(_COLUMN)}
+    # Tables with row numbers in a column without a name once gave such a column: it says nothing of the rows.
+    columns = {k.removeprefix(_COLUMN): _widen(v) for k, v in arrays.items() if k.startswith(_COLUMN) and k != _COLUMN}
     _refuse_uneven(arrays)
     return Predictions(
         task=str(arrays["task"]),
@@ -96,6 +97,9 @@ def _refuse_uneven(arrays: Mapping[str, Array]) -> None:
     odd = [name for name, length in parts.items() if length != rows]
     if outputs.ndim != 3 or outputs.shape[1:2] != rows or odd:
         raise ValueError(f"outputs {outputs.shape}, keys {rows}{''.join(f', {n} {parts[n]}' for n in odd)}")
+    for name, kinds in (("keys", "iu"), ("truth", "biuf"), ("outputs", "iuf")):
+        if arrays[name].dtype.kind not in kinds:
+            raise ValueError(f"{name} of type {arrays[name].dtype}")
 
 
 def _npy(array: Array) -> bytes:

@@ -6,7 +6,7 @@ ends with the same scores as an undisturbed one. Only `cost` and `provenance` ho
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,10 @@ from .store import Pair
 
 if TYPE_CHECKING:
     from ..types import Labels
+
+
+FAILED_SEEDS = "failed_seeds"
+"""Among the checks: seed → why the model gave no numbers with it, where other seeds gave some."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +61,29 @@ def with_replicate(present: Pair | None, cell: Cell, met: Met, new: Replicate, h
         scores=scores,
         replicates=_accounts(kept[0] if kept else None, new),
     )
-    record = replace(record, checks=_checks(met, predictions, record))
+    lost = without_seeds(kept[0].checks.get(FAILED_SEEDS, {}) if kept else {}, (new.seed,))
+    record = replace(record, checks=_checks(met, predictions, record) | lost)
     seconds = {**met.seconds, "score": perf_counter() - start}
     return _with_account(record, kept[0] if kept else None, met, new, (host, seconds)), predictions
+
+
+def with_failed_seeds(record: RunRecord, lost: Mapping[int, str]) -> RunRecord:
+    """A record that tells of seeds which the model failed with: they are missing, not forgotten."""
+    there = record.checks.get(FAILED_SEEDS, {})
+    said = {**there, **{str(seed): sentence for seed, sentence in lost.items()}}
+    have = [int(one["seed"]) for one in record.replicates]
+    others = {name: value for name, value in record.checks.items() if name != FAILED_SEEDS}
+    return replace(record, checks=others | without_seeds(said, have))
+
+
+def without_seeds(lost: Mapping[str, str], have: Sequence[int]) -> dict[str, Any]:
+    """The entry of `checks` about seeds that failed, without those that there are numbers of; nothing if none is left.
+
+    >>> without_seeds({"1": "NaN", "2": "NaN"}, (2,)), without_seeds({"2": "NaN"}, (2,))
+    ({'failed_seeds': {'1': 'NaN'}}, {})
+    """
+    left = {seed: sentence for seed, sentence in lost.items() if int(seed) not in have}
+    return {FAILED_SEEDS: left} if left else {}
 
 
 def failure(cell: Cell, status: Status, sentence: str, data: Mapping[str, str]) -> RunRecord:
@@ -190,19 +214,9 @@ def _checks(met: Met, predictions: Predictions, record: RunRecord) -> dict[str, 
     }
     if 0 < leaked < len(met.in_train):
         names = tuple(name for name in record.scores if name not in met.task.all_metrics)
-        without = _scores(met, _rows(predictions, met.in_train == 0), names)
+        without = _scores(met, predictions.take(met.in_train == 0), names)
         checks["scores_without_duplicates"] = plain(without)
     return checks
-
-
-def _rows(predictions: Predictions, keep: Labels) -> Predictions:
-    return replace(
-        predictions,
-        keys=predictions.keys[keep],
-        truth=predictions.truth[keep],
-        outputs=predictions.outputs[:, keep],
-        columns={name: column[keep] for name, column in predictions.columns.items()},
-    )
 
 
 def _with_account(

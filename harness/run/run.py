@@ -15,7 +15,7 @@ from . import store
 from .meet import Met, meet
 from .plan import Cell, Planned
 from .provenance import host_facts, utc
-from .record import RunOptions, error_text, failure, with_replicate
+from .record import RunOptions, error_text, failure, with_failed_seeds, with_replicate
 from .record_json import settled, steady
 from .replicate import Replicate, run_replicate
 from .store import Pair
@@ -83,16 +83,32 @@ def _run_cell(one: Planned, met: Met | Exception, host: Host) -> Outcome:
 
 
 def _replicates(one: Planned, met: Met, host: Host) -> Outcome:
-    """Every missing seed, each saved as soon as it is finished, so that a kill loses at most one."""
+    """Every missing seed, each saved as soon as it is finished, so that a kill loses at most one.
+
+    Where the model fails with one (a training diverged, its outputs are NaN), the others are run all the same.
+    """
     pair: Pair | None = None
     record: RunRecord | None = None
+    lost: dict[int, Exception] = {}
     for seed in one.missing:
-        new = run_replicate(one.cell, met, seed)
-        add = partial(_add, one, met, new, host)
+        try:
+            new = run_replicate(one.cell, met, seed)
+        except Unavailable:
+            raise
+        except Exception as problem:
+            lost[seed] = problem
+            if isinstance(problem, AdapterError):
+                continue
+            break
+        first = record is None and pair is None
+        add = partial(_add, replace(one, afresh=one.afresh and first), met, new, host)
         if one.path is None:
             pair = add(pair)
         else:
             record = store.update(one.path, add)
+    if lost:
+        kept = record is not None or len(one.missing) < len(one.cell.seeds)
+        return _lost(one, lost, met.data, host, kept)
     if pair is not None:
         record = settled(replace(pair[0], outputs=partial(_held, pair)))
     assert record is not None, "a cell that is not done misses at least one seed"
@@ -100,10 +116,8 @@ def _replicates(one: Planned, met: Met, host: Host) -> Outcome:
 
 
 def _add(one: Planned, met: Met, new: Replicate, host: Host, present: Pair | None) -> Pair:
-    """What is stored plus one replicate; where all is to be made afresh, what is stored ends with the first."""
-    if one.afresh and new.seed == one.missing[0]:
-        present = None
-    return with_replicate(present, one.cell, met, new, host)
+    """What is stored plus one replicate; where it is to be made afresh, the replicate alone."""
+    return with_replicate(None if one.afresh else present, one.cell, met, new, host)
 
 
 def _held(pair: Pair) -> Predictions:
@@ -112,23 +126,42 @@ def _held(pair: Pair) -> Predictions:
     return predictions
 
 
-def _failed(one: Planned, problem: Exception, data: dict[str, str], host: Host) -> Outcome:
+def _lost(one: Planned, lost: Mapping[int, Exception], data: dict[str, str], host: Host, kept: bool) -> Outcome:
+    """A cell some of whose seeds failed: it says which, and what is stored of the others says so too."""
+    (seed, first), *more = lost.items()
+    if len(one.cell.seeds) == 1:
+        return _failed(one, first, data, host)
+    also = f"; so did seed{'s' * (len(more) > 1)} {', '.join(str(other) for other, _ in more)}" if more else ""
+    sentence = f"seed {seed}: {error_text(first)}{also}" + ("; the numbers of the other seeds are kept" if kept else "")
+    problem = AdapterError(sentence) if isinstance(first, AdapterError) else first
+    told = {number: str(said) for number, said in lost.items() if isinstance(said, AdapterError)}
+    return _failed(one, problem, data, host, (sentence, told))
+
+
+def _failed(
+    one: Planned, problem: Exception, data: dict[str, str], host: Host, said: tuple[str, Mapping[int, str]] = ("", {})
+) -> Outcome:
+    """The record of a cell without numbers; `said`: its sentence, and what is to stand beside other seeds' numbers."""
     status: Status = "unavailable" if isinstance(problem, Unavailable) else "failed"
-    record = failure(one.cell, status, error_text(problem), data)
+    record = failure(one.cell, status, said[0] or error_text(problem), data)
     record = settled(replace(record, provenance={**host, "utc": utc()}))
     if one.path is not None:
-        store.update(one.path, partial(_unless_better, record))
+        store.update(one.path, partial(_unless_better, record, said[1]))
     return Outcome(one, record, one.path, problem)
 
 
-def _unless_better(new: RunRecord, present: Pair | None) -> Pair | None:
+def _unless_better(new: RunRecord, lost: Mapping[int, str], present: Pair | None) -> Pair | None:
     """A record without numbers never takes the place of numbers that still hold, nor of its own twin.
 
-    Where the data or an extra are not here, nobody can say that the old numbers do not hold.
+    Where the data or an extra are not here, nobody can say that the old numbers do not hold. Numbers of the same cell
+    are told which seeds are `lost`.
     """
     if present is None:
         return new, None
     old = present[0]
     scored = old.status in ("ok", "partial")
     holds = new.status == "unavailable" or old.key == new.key
+    told = with_failed_seeds(old, lost) if scored and old.key == new.key else old
+    if steady(told) != steady(old):
+        return told, present[1]
     return None if (scored and holds) or steady(old) == steady(new) else (new, None)

@@ -101,7 +101,7 @@ def refusal(truth: Array, target: Target, design: Design) -> str:
         return "" if rarest >= RAREST_CLASS else few
     rows = rarer_rows(truth)
     scored, enough = int((rows > 0).sum()), int((rows >= RAREST_CLASS).sum())
-    few = f"no interval: {enough} of {scored} labels have {RAREST_CLASS} rows of each class, fewer than half"
+    few = f"no interval: {enough} of {scored} labels with {RAREST_CLASS} rows of each class, fewer than half"
     return "" if enough and 2 * enough >= scored else few
 
 

@@ -13,6 +13,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from dnabench.harness.stats import kernels_numpy
 from dnabench.harness.stats.curves_numba import add_rows, auroc, curves
 from dnabench.harness.stats.kernels_numpy import unanswered, value_metrics
 from dnabench.harness.stats.panel import Confusion, Ranks
@@ -27,6 +28,8 @@ __all__ = ["THREADS", "auroc", "block", "curves", "label_values", "spearman", "v
 THREADS: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined] # set as numba is imported
 """Blocks worked on at once: compiled code lets go of Python's lock."""
 
+MOST_RANKED = 1_000_000
+"""Rows whose sums of rank products, 4/3 n³, stay below 2⁶³ with room for resamples of more rows (groups)."""
 _LABELS = ("accuracy", "balanced_accuracy", "mcc", "f1_macro", "f1_binary")
 _U16, _I32, _I64 = np.uint16, np.int32, np.int64
 
@@ -45,6 +48,8 @@ def label_values(sets: Confusion, weights: Array, metrics: Sequence[str], target
 
 def spearman(sets: Ranks, weights: Array) -> Array:
     """Correlation of the mid-ranks that the rows have within each resample."""
+    if len(weights) > MOST_RANKED:
+        return kernels_numpy.spearman(sets, weights)
     cubes = _cubes(weights)
     truth = _doubled_ranks(sets.truth.rows, sets.truth.bounds, weights, cubes)
     return np.array([_spearman(m.rows, m.bounds, weights, cubes, *truth) for m in sets.models])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +14,8 @@ from dnabench.harness.stats.sampling import SAME
 
 Word = Literal["better", "worse", "equivalent", "undecided"]
 POWER = 0.8
+MOVED = 6.0
+"""A share s of rows moved from one end of a ranking to the other costs Spearman's correlation at most 6 s."""
 
 
 @dataclass(frozen=True)
@@ -29,39 +32,53 @@ class Rules:
 
 
 def verdict(
-    difference: Difference, adjusted: float | None, rules: Rules, best: float, units: float
+    difference: Difference, adjusted: float | None, rules: Rules, best: float, unseen: float
 ) -> tuple[Word, bool]:
     """The verdict, and whether the difference is shown to lie inside the margin.
 
     `adjusted`: p-value over the whole table, None where no claim is allowed; `best`: a perfect model's score (0 means
-    that less is better); `units`: independent test rows or groups.
+    that less is better); `unseen`: see `unseen`.
     """
     if adjusted is None or difference.value is None:
         return "undecided", False
-    inside = equivalent(difference, rules, units)
+    inside = equivalent(difference, rules, unseen)
     if adjusted < rules.alpha and difference.value != 0:
         return ("better" if (difference.value > 0) == (best > 0) else "worse"), inside
     return ("equivalent" if inside else "undecided"), inside
 
 
-def equivalent(difference: Difference, rules: Rules, units: float) -> bool:
+def equivalent(difference: Difference, rules: Rules, unseen: float) -> bool:
     """Two one-sided tests: the interval of level 1 - 2·alpha lies inside ±margin (Schuirmann 1987).
 
-    Without any noise (two models that agree on every row) the share of rows on which they could differ is bounded
-    by the rule of three instead.
+    Where few rows tell two models apart, the standard error says too little of the rows that would: `unseen` (see
+    there) widens the interval, as Wilson's score does. For rows that one model alone gets wrong its end is then
+    Clopper and Pearson's.
 
-    >>> equivalent(Difference("mcc", 0.001, -0.003, 0.005, 0.6, 0.002), Rules(), 1000)
-    True
-    >>> [equivalent(Difference("mcc", 0.0, 0.0, 0.0, 1.0, 0.0), Rules(), n) for n in (100, 300)]
-    [False, True]
+    >>> made = Difference("mcc", 0.001, -0.003, 0.005, 0.6, 0.002)
+    >>> equivalent(made, Rules(), 0.005), equivalent(made, Rules(), 0.02)
+    (True, False)
     """
     value, se = difference.value, difference.se
     if value is None or se is None:
         return False
-    if se == 0:
-        return bool(abs(value) + 1.0 - rules.alpha ** (1.0 / units) <= rules.margin)
-    reach = float(student.ppf(1.0 - rules.alpha, difference.freedom)) * se
-    return bool(abs(value) + reach < rules.margin)
+    reach = float(student.ppf(1.0 - rules.alpha, difference.freedom)) * se if se else 0.0
+    return bool(abs(value) + unseen / 2 + math.hypot(reach, unseen / 2) < rules.margin)
+
+
+def unseen(metric: str, units: float, rarest: float | None, alpha: float) -> float:
+    """The true difference that may hide behind test rows of which none tells two models apart.
+
+    Rule of three: the share of such rows is at most 1 - alpha^(1 / units). They cost accuracy their share, other
+    scores of classes as much as if all fell on the rarest class (`rarest`: its share; None: a half), and a correlation
+    of ranks six times their share. `units`: independent test rows or groups.
+
+    >>> [round(unseen(metric, 1000, 0.5, 0.05), 4) for metric in ("accuracy", "mcc", "spearman")]
+    [0.003, 0.006, 0.0179]
+    """
+    share = 1.0 - float(alpha ** (1.0 / max(units, 1.0)))
+    if METRICS[metric].kind == "value":
+        return share * (MOVED if metric in ("spearman", "pearson") else 1.0)
+    return share if metric == "accuracy" else min(share / (rarest or 0.5), 1.0)
 
 
 def noninferior(difference: Difference, margin: float, level: float = 0.95) -> float | None:

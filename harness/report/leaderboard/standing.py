@@ -23,6 +23,7 @@ from ...stats.joint import Joint, joint
 from ...stats.ranking import pairs, standings, suite_mean
 from ...stats.verdict import POWER
 from ...types import Predictions
+from .alike import alike
 from .nouns import Board, Entrant, Field, Mean, Ranking, TaskCard, View
 
 Array = NDArray[Any]
@@ -100,19 +101,21 @@ def _joints(one: Field, card: TaskCard, problems: list[str], backend: Backend) -
 
 def _outputs(one: Field, card: TaskCard, problems: list[str]) -> tuple[dict[str, Predictions], str]:
     """The predictions of a task's entrants that count, and the name of the resamples of its rows."""
-    outputs: dict[str, Predictions] = {}
-    first = None
+    said: dict[str, Predictions] = {}
+    streams: dict[str, str] = {}
     for entrant in one.entrants:
         entry = one.entry(card.name, entrant)
         if entry is None or not entry.counts or entry.record.outputs is None:
             continue
         try:
-            outputs[entrant.key] = entry.record.outputs()
+            said[entrant.key] = entry.record.outputs()
         except DnabenchError as problem:
             problems.append(f"{card.name}, {entrant.name}: {problem}")
             continue
-        first = first or entry.record
-    return outputs, str(first.key["data"]["test"]) if first else ""
+        streams[entrant.key] = str(entry.record.key["data"]["test"])
+    outputs, odd = alike(said, card)
+    problems += [f"{card.name}, {entrant.name}: {odd[entrant.key]}" for entrant in one.entrants if entrant.key in odd]
+    return outputs, next((streams[key] for key in outputs), "")
 
 
 def _ranking(noise: Joint) -> Ranking:

@@ -9,6 +9,8 @@ const first = pages.find((page) => page !== lost);
 const byRoute = new Map(pages.filter((page) => page !== lost).map((page) => [decodeURIComponent(page.id), page]));
 const root = document.documentElement;
 let shown = null;
+// One page is shown at a time, below the header: a browser that scrolls to the page of a link keeps the header in view.
+for (const page of pages) page.style.scrollMarginTop = "100vh";
 
 function state() {
   const [route, query = ""] = location.hash.slice(1).split("?");
