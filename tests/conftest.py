@@ -2,7 +2,7 @@
 
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,23 @@ def _nobodys_data(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.
     """No test sees this machine's data folder or cache."""
     monkeypatch.delenv("DNABENCH_DATA", raising=False)
     monkeypatch.setenv("DNABENCH_CACHE", str(tmp_path_factory.getbasetemp() / "empty-cache"))
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """torch adds in one order."""
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def without_gradients() -> Iterator[None]:
+    """torch keeps nothing for a backward pass."""
+    with pytest.importorskip("torch").inference_mode():
+        yield
 
 
 @pytest.fixture

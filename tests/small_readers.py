@@ -1,4 +1,4 @@
-"""Small random networks of each kind with their tokenizers, for tests of reading; needs torch."""
+"""Small random networks of each kind with their tokenizers, for tests of reading and training; needs torch."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from torch import Tensor, nn
 
 from dnabench.adapters import tokenizers
 from dnabench.adapters.frames import Frames
-from dnabench.adapters.ports import caduceus, convnova, dnabert, hyenadna, nucleotide_transformer
+from dnabench.adapters.ports import caduceus, convnova, dnabert, dnabert2, hyenadna, nucleotide_transformer
 from dnabench.adapters.vocabulary import texts
+from dnabench.harness.engine.heads import classifier, collated
 from dnabench.harness.engine.reading import Reader
+from dnabench.harness.engine.training import Network
 from dnabench.harness.sequence import UNKNOWN, encode
 
 SMALL: dict[str, Any] = {
@@ -106,3 +108,12 @@ def codes(sequence: str) -> Any:
     found = encode([sequence])[0]
     assert found.max(initial=0) <= UNKNOWN
     return found
+
+
+def small_learner() -> Network:
+    """DNABERT-2's network with a head for two classes, without dropout: the same numbers every time."""
+    torch.manual_seed(0)
+    sizes = {"vocab_size": 69, "hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2}
+    port = dnabert2.from_config({**sizes, "intermediate_size": 32, "hidden_dropout_prob": 0.0})
+    reader = Reader(port, tokenizers.Overlapping(3), attends=True, objective="masked")
+    return Network(classifier(reader, 2, "mean"), lambda sequences: collated(reader, sequences))

@@ -22,6 +22,8 @@ from conformance_folders import ANSWERS, INPUTS, LEFT_OUT, STOCK, VARIABLE, Fold
 from dnabench.adapters.ports.registry import PORTS, build, load_weights
 from dnabench.harness.errors import AdapterError
 
+pytestmark = pytest.mark.usefixtures("one_thread", "without_gradients")
+
 FOLDERS = folders()
 SERVED = sound()
 
@@ -36,15 +38,6 @@ def each_case() -> list[Any]:
         for folder in SERVED
         for case in folder.cases["cases"]
     ]
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Any:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with torch.inference_mode():
-        yield
-    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda f: f.path.name)

@@ -25,6 +25,8 @@ from dnabench.adapters.byte_pairs import byte_pairs
 from dnabench.adapters.families import cards
 from dnabench.adapters.pretrained import Pretrained, clean
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SERVED = [folder for folder in sound() if any(card.serves(folder.config) for card in cards().values())]
 BY_BASE = ("embedding_mean_bases", "embedding_mean_no_specials", "embedding_mean_kmers", "embedding_mean")
 
@@ -38,14 +40,6 @@ CASES = [
     for case in folder.cases["cases"]
 ]
 DNA = [one for one in CASES if one.values[1].get("sequences") and not any(one.values[1].get("masked_positions") or ())]
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Any:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def last_state(folder: Folder, arrays: Mapping[str, Any]) -> tuple[str, Any]:

@@ -9,43 +9,27 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs torch: pip install 'dnabench[torch]'")
 
+from small_readers import small_learner  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
-from dnabench.adapters.ports import dnabert2  # noqa: E402
-from dnabench.adapters.tokenizers import Overlapping  # noqa: E402
 from dnabench.harness.engine import gradient  # noqa: E402
 from dnabench.harness.engine.devices import choose_devices, possible_precision  # noqa: E402
 from dnabench.harness.engine.gradient import Learner, Rows  # noqa: E402
-from dnabench.harness.engine.heads import classifier, collated  # noqa: E402
-from dnabench.harness.engine.reader import Reader  # noqa: E402
 from dnabench.harness.engine.recipe import Recipe  # noqa: E402
 from dnabench.harness.engine.targets import objective_of  # noqa: E402
-from dnabench.harness.engine.training import Lesson, Network, train  # noqa: E402
+from dnabench.harness.engine.training import Lesson, train  # noqa: E402
 from dnabench.harness.types import Target  # noqa: E402
 
 CPU = torch.device("cpu")
-SIZES = {"vocab_size": 69, "hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
 DRAW = np.random.default_rng(0)
 SEQUENCES = ["".join(DRAW.choice(list("ACGT"), 8 + n % 9)) for n in range(24)]
 LABELS = torch.from_numpy(DRAW.integers(0, 2, 24))
 
 
-def network() -> Network:
-    """DNABERT-2's network, scaled down, without dropout: the same numbers every time."""
-    torch.manual_seed(0)
-    port = dnabert2.from_config({**SIZES, "hidden_dropout_prob": 0.0})
-    reader = Reader(port, Overlapping(3), attends=True, objective="masked")
-
-    def collate(rows: Sequence[str]) -> Any:
-        return collated(reader, rows)
-
-    return Network(classifier(reader, 2, "mean"), collate)
-
-
 def gradients(monkeypatch: pytest.MonkeyPatch, devices: int = 1, **settings: Any) -> list[Any]:
     """The gradient of one batch of 24 rows, in the order of the parameters."""
     monkeypatch.setattr(gradient, "choose_devices", lambda *names: (CPU,) * devices)
-    made = network()
+    made = small_learner()
     learner = Learner(made, Lesson(SEQUENCES, LABELS, functional.cross_entropy), Recipe(device="cpu", **settings))
     learner.step(np.arange(24), Rows(SEQUENCES), 0.0)
     return [p.grad for p in made.module.parameters() if p.grad is not None]
@@ -56,7 +40,7 @@ def gradients(monkeypatch: pytest.MonkeyPatch, devices: int = 1, **settings: Any
 def test_the_gradient_of_a_batch_is_the_same_in_any_number_of_passes_on_any_number_of_devices(
     devices: int, budget: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = network()
+    made = small_learner()
     made.module.train()
     functional.cross_entropy(made.module(**made.collate(SEQUENCES)), LABELS).backward()
     expected = [p.grad for p in made.module.parameters() if p.grad is not None]
@@ -72,7 +56,7 @@ def test_a_training_on_two_devices_ends_where_one_ends(monkeypatch: pytest.Monke
     found = []
     for devices in (1, 2):
         monkeypatch.setattr(gradient, "choose_devices", lambda *names, many=devices: (CPU,) * many)
-        found.append(train(network(), lesson, None, recipe, 0))
+        found.append(train(small_learner(), lesson, None, recipe, 0))
     assert found[0].losses == pytest.approx(found[1].losses, abs=1e-5)
     assert np.allclose(found[0].raw(SEQUENCES), found[1].raw(SEQUENCES), atol=1e-4)
 
@@ -116,7 +100,7 @@ def test_half_precision_runs_where_it_can() -> None:
     losses = {}
     for precision in ("float32", "float16", "bfloat16"):
         recipe = Recipe(device="cpu", epochs=2, batch_size=8, warmup_steps=0, precision=precision)
-        done = train(network(), lesson, None, recipe, 0)
+        done = train(small_learner(), lesson, None, recipe, 0)
         losses[done.recipe.precision, precision] = done.losses
     assert losses["float32", "float16"] == losses["float32", "float32"]
     assert losses["bfloat16", "bfloat16"] == pytest.approx(losses["float32", "float32"], abs=0.02)
@@ -130,10 +114,10 @@ def test_every_loss_is_that_of_transformers_trainer(tmp_path: Path) -> None:
         learning_rate=5e-3, weight_decay=0.3,
     )  # fmt: skip
     rows = [row[:8] for row in SEQUENCES]
-    ours = train(network(), Lesson(rows, LABELS, functional.cross_entropy), None, recipe, 0)
+    ours = train(small_learner(), Lesson(rows, LABELS, functional.cross_entropy), None, recipe, 0)
     order = np.random.default_rng(0)
     batches = [part for _ in range(3) for part in np.split(order.permutation(24), 3)]
-    made = network()
+    made = small_learner()
 
     class Wrapped(torch.nn.Module):
         def __init__(self) -> None:

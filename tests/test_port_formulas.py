@@ -18,6 +18,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 import port_formulas
 from test_port_properties import lively
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 Config = dict[str, Any]
 
 
@@ -148,14 +150,6 @@ FAMILIES = [
     (convnet, port_formulas.gpn),
     (convnova, port_formulas.convnova),
 ]
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Any:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -23,17 +23,10 @@ from test_port_properties import lively
 
 from dnabench.adapters.ports.registry import build
 
+pytestmark = pytest.mark.usefixtures("one_thread", "without_gradients")
+
 SEEDS = pytest.mark.parametrize("seed", range(10))
 ROWS, LENGTH, VOCABULARY = 3, 23, 40
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Any:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with torch.inference_mode():
-        yield
-    torch.set_num_threads(before)
 
 
 @SEEDS

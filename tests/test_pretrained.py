@@ -29,6 +29,8 @@ from dnabench.adapters.pretrained import Pretrained
 from dnabench.harness.errors import AdapterError, DnabenchError, RequestError, Unavailable
 from dnabench.harness.registry import check_adapter
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 DRAW = np.random.default_rng(7)
 ROWS = ["".join(DRAW.choice(list("ACGT"), n)) for n in (48, 31, 48, 60, 20, 7)]
 each_kind = pytest.mark.parametrize("kind", list(CONFIGS))
@@ -38,14 +40,6 @@ each_kind = pytest.mark.parametrize("kind", list(CONFIGS))
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     root = tmp_path_factory.mktemp("models")
     return {kind: write_model(root / kind, kind) for kind in CONFIGS}
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Any:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def test_every_family_is_tried_here() -> None:

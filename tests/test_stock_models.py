@@ -23,6 +23,8 @@ from dnabench.harness.engine.reading import Reading, embed, log_likelihood
 from dnabench.harness.errors import AdapterError, RequestError
 from dnabench.harness.report.check_model import check_model
 
+pytestmark = pytest.mark.usefixtures("one_thread", "without_gradients")
+
 CAUSAL = ("generator", "mistral-dna", "mistral")
 MODERN_GENA = {
     "model_type": "modernbert",
@@ -33,15 +35,6 @@ MODERN_GENA = {
     "num_attention_heads": 12,
     "pad_token_id": 3,
 }
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Any:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with torch.inference_mode():
-        yield
-    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("kind", STOCK)

@@ -1,6 +1,6 @@
 """A training is the one that torch and transformers would make of its recipe; the best look on dev is what predicts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -8,25 +8,21 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs torch: pip install 'dnabench[torch]'")
 
+from small_readers import small_learner  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
 from dnabench.adapters.cnn import CNN  # noqa: E402
-from dnabench.adapters.ports import dnabert2  # noqa: E402
-from dnabench.adapters.tokenizers import Overlapping  # noqa: E402
 from dnabench.harness.data.load import DataOptions, load_splits  # noqa: E402
 from dnabench.harness.engine.batches import shuffled_batches  # noqa: E402
 from dnabench.harness.engine.devices import reproducible  # noqa: E402
-from dnabench.harness.engine.heads import classifier, collated  # noqa: E402
-from dnabench.harness.engine.reader import Reader  # noqa: E402
 from dnabench.harness.engine.recipe import Recipe  # noqa: E402
-from dnabench.harness.engine.training import Lesson, Network, train  # noqa: E402
+from dnabench.harness.engine.training import Lesson, train  # noqa: E402
 from dnabench.harness.metrics import evaluate  # noqa: E402
 from dnabench.harness.protocols.finetune import CONFIG, finetune  # noqa: E402
 from dnabench.harness.protocols.fit import TrainRows, take  # noqa: E402
 from dnabench.harness.registry import find_tasks  # noqa: E402
 from dnabench.harness.types import Fit, Split  # noqa: E402
 
-SIZES = {"vocab_size": 69, "hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
 (TASK,) = find_tasks(["yeast"], ["yeast/start_codon"])
 ROWS, BATCH, EPOCHS = 22, 8, 3
 STEPS = EPOCHS * 3
@@ -56,23 +52,12 @@ def lesson(course: tuple[TrainRows, Split]) -> Lesson:
     return Lesson(rows, torch.from_numpy(np.asarray(train_rows.labels[:ROWS])), functional.cross_entropy)
 
 
-def network() -> Network:
-    torch.manual_seed(0)
-    port = dnabert2.from_config({**SIZES, "hidden_dropout_prob": 0.0})
-    reader = Reader(port, Overlapping(3), attends=True, objective="masked")
-
-    def collate(rows: Sequence[str]) -> Any:
-        return collated(reader, rows)
-
-    return Network(classifier(reader, 2, "mean"), collate)
-
-
 def textbook(lesson: Lesson, recipe: Recipe) -> tuple[dict[str, Any], list[float]]:
     """Weights and learning rates of a plain loop over whole batches, by torch's and transformers' own parts."""
     optimization = pytest.importorskip("transformers.optimization", reason="the oracle is transformers")
     from transformers.trainer_pt_utils import get_parameter_names
 
-    made = network()
+    made = small_learner()
     module = made.module.train()
     decaying = set(get_parameter_names(module, [torch.nn.LayerNorm], ["bias", "layernorm"]))
     parts = [[p for name, p in module.named_parameters() if (name in decaying) is decays] for decays in (True, False)]
@@ -104,11 +89,11 @@ def test_a_training_in_any_passes_ends_with_the_weights_of_a_plain_loop_over_who
         clip=0.5, learning_rate=3e-3, beta1=0.8, beta2=0.99, epsilon=1e-6, tokens_per_pass=budget,
     )  # fmt: skip
     expected, rates = textbook(lesson, recipe)
-    made = network()
+    made = small_learner()
     done = train(made, lesson, None, recipe, 0)
     assert (done.step, done.looks) == (STEPS, [3, 6, 9]), "as many steps as batches, whatever the passes"
     assert [recipe.rate(step, STEPS) for step in range(STEPS)] == pytest.approx(rates)
-    found, start = made.module.state_dict(), network().module.state_dict()
+    found, start = made.module.state_dict(), small_learner().module.state_dict()
     moved = max(float((expected[name] - start[name]).abs().max()) for name in expected)
     apart = max(float((expected[name] - found[name]).abs().max()) for name in expected)
     assert moved > 1e-2
