@@ -21,7 +21,10 @@ def auroc(positive: Array, score: Array) -> float:
     pairs = positives * (len(positive) - positives)
     if pairs == 0:
         return float("nan")
-    return float((rankdata(score)[positive].sum() - positives * (positives + 1) / 2) / pairs)
+    below, above = np.sort(score[~positive]), np.sort(score[positive])
+    # Pairs in order counted twice: numpy sorts and searches many times faster than scipy ranks.
+    doubled = sum(int(np.searchsorted(below, above, side).sum()) for side in ("left", "right"))
+    return doubled / (2 * pairs)
 
 
 def auprc(positive: Array, score: Array) -> float:

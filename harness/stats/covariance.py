@@ -23,13 +23,16 @@ def covariance_of(draws: Array) -> Array:
     [[1.0, 2.0], [2.0, 8.222222222222221]]
     """
     holes = np.isnan(draws)
-    if not holes.any():
-        return _covariance(draws, draws)
     found = np.empty((len(draws), len(draws)))
+    if not holes.any():
+        centred = draws - draws.mean(axis=1, keepdims=True)
+        for i, first in enumerate(centred):
+            found[i, : i + 1] = found[: i + 1, i] = _products(centred[: i + 1], first)
+        return np.asarray(found / draws.shape[1])
     for i, first in enumerate(draws):
         for j, second in enumerate(draws[: i + 1]):
             both = ~(holes[i] | holes[j])
-            found[i, j] = found[j, i] = _covariance(first[None, both], second[None, both])[0, 0]
+            found[i, j] = found[j, i] = _products(*(x[both] - x[both].mean() for x in (first, second))) / both.sum()
     return found
 
 
@@ -44,7 +47,6 @@ def gaussian(covariance: Array, names: Sequence[str], stream: str, count: int) -
     return np.asarray((vectors * np.sqrt(kept)) @ (vectors.T @ noise))
 
 
-def _covariance(first: Array, second: Array) -> Array:
-    a, b = (x - x.mean(axis=1, keepdims=True) for x in (first, second))
+def _products(rows: Array, other: Array) -> Any:
     # No BLAS: its threads would wait busily longer than they work, and add in another order on another machine.
-    return np.asarray(np.einsum("ik,jk->ij", a, b) / a.shape[1])
+    return np.einsum("...k,k->...", rows, other)

@@ -50,7 +50,7 @@ class Segments:
     rows: Array
     """int32"""
     bounds: Array
-    """int64 (sets + 1,)"""
+    """int32 (sets + 1,); int64 where there are too many rows"""
     n: int
     """Rows of the test set."""
 
@@ -169,7 +169,8 @@ def _equal_values(values: Array) -> tuple[Array, Array]:
 def _joined(parts: Sequence[tuple[Array, Array]], n: int) -> Segments:
     rows = np.concatenate([rows for rows, _ in parts]).astype(np.int32)
     sizes = np.concatenate([sizes for _, sizes in parts])
-    return Segments(rows, np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64), n)
+    count = np.int32 if len(rows) <= np.iinfo(np.int32).max else np.int64
+    return Segments(rows, np.concatenate([[0], np.cumsum(sizes)]).astype(count), n)
 
 
 def _curve(positive: Array, score: Array, each_score: bool) -> tuple[Array, Array]:
