@@ -57,8 +57,8 @@ class Pretrained:
         self.blueprint = Blueprint(self.card, self.config, self.folder, self.name)
         self.blueprint.prove()
         dtype = Reading(**self._reading()).dtype
-        known = dtype == "float32" or not self.blueprint.float32_only
-        require(where, known, f"dtype is {dtype!r}, and its network computes in float32 only: leave dtype out.")
+        possible = dtype == "float32" or not self.blueprint.float32_only
+        require(where, possible, f"dtype is {dtype!r}, and its network computes in float32 only: leave dtype out.")
 
     def _described(self, adapter: str, where: str) -> tuple[Card, Mapping[str, Any]]:
         """The card and the configuration, from the folder or, without one, from the card's own sizes."""

@@ -17,6 +17,7 @@ from dnabench.harness.report.gate import Gate, GateRules, Judged, gate
 from dnabench.harness.report.gate_pairs import pairs, renames
 from dnabench.harness.report.gate_table import gate_table
 from dnabench.harness.stats.multiple import holm
+from dnabench.harness.stats.verdict import unseen, widened
 from dnabench.harness.types import RunRecord
 
 TRAINED = {"name": "finetune", "recipe": "default", "id": "1"}
@@ -111,8 +112,52 @@ def test_the_power_of_a_strict_gate_is_that_of_its_test() -> None:
     assert one.change is not None
     assert one.change.se is not None
     drawn = np.random.default_rng(0).normal(0, one.change.se, 40_000)
-    shown = drawn + student.ppf(0.95, one.change.freedom) * one.change.se < 0.01
+    by_rows = student.ppf(0.95, one.change.freedom) * one.change.se
+    shown = drawn + widened(by_rows, unseen("accuracy", 4000, None, 0.05)) < 0.01
     assert one.power == pytest.approx(shown.mean(), abs=0.02)
+
+
+def relabelled(made: RunRecord, wrong: int = 0, **other: Any) -> RunRecord:
+    """The same calls as bare labels, `wrong` more of them wrong."""
+    assert made.outputs is not None
+    said = made.outputs()
+    calls = said.outputs.argmax(axis=2)
+    right = np.flatnonzero(calls[0] == said.truth)[:wrong]
+    calls[0, right] = 1 - calls[0, right]
+    calls = np.eye(2, dtype=np.float32)[calls]
+    return replace(made, outputs=lambda: replace(said, kind="label", outputs=calls), **other)
+
+
+@pytest.mark.parametrize(("n", "passes"), [(200, False), (2000, True)])
+def test_models_that_agree_on_few_rows_are_not_shown_to_be_as_good(n: int, passes: bool) -> None:
+    """Not one of 200 rows tells them apart, and as many as 1.5% of all others may."""
+    base = trained(0.8, seeds=1, n=n)
+    assert base.outputs is not None
+    said = base.outputs()
+    bolder = replace(base, outputs=lambda: replace(said, outputs=np.where(said.outputs > 0.5, 0.95, 0.05)))
+    other = {"model": dict(base.model) | {"id": "fffffff"}}
+    strict = GateRules(strict=True, resamples=640)
+    for old, new in ((base, bolder), (relabelled(base), relabelled(base, **other))):
+        made = judged([old], [new], strict)
+        one = only(made)
+        assert one.change is not None
+        assert (one.exact, one.change.se, one.change.value, one.power) == (False, 0.0, 0.0, float(passes))
+        assert (made.passed, one.inside) == (passes, passes)
+        assert judged([old], [new]).passed
+    few = only(judged([relabelled(base)], [relabelled(base, 1, **other)], strict))
+    assert few.inside == passes
+
+
+@pytest.mark.parametrize("seedless", [True, False])
+def test_a_model_that_is_run_again_and_says_the_same_passes_a_strict_gate_on_any_number_of_rows(seedless: bool) -> None:
+    made = probe(0.8, n=60) if seedless else trained(0.8, n=60)
+    for one in (made, relabelled(made)):
+        again = judged([one], [one], GateRules(strict=True, resamples=640))
+        assert again.passed
+        assert only(again).exact
+    if seedless:
+        moved = replace(made, model=dict(made.model) | {"id": "fffffff"})
+        assert judged([made], [moved], GateRules(strict=True, resamples=640)).passed
 
 
 def test_p_values_are_adjusted_over_all_tasks_and_models() -> None:

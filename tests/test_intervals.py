@@ -1,5 +1,6 @@
 """Which interval a score gets, and that it covers what it says."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,12 @@ from dnabench.harness.errors import DataError
 from dnabench.harness.metrics import evaluate
 from dnabench.harness.stats import bootstrap as routes
 from dnabench.harness.stats.bootstrap import bootstrap
+from dnabench.harness.stats.design import design_of
 from dnabench.harness.stats.intervals import bca, score_predictions
 from dnabench.harness.stats.jackknife import acceleration, influence
 from dnabench.harness.stats.panel import Panel
 from dnabench.harness.stats.perfect import error_bound
+from dnabench.harness.stats.sampling import influence_sums, panel_of
 from dnabench.harness.stats.variance import noise
 from dnabench.harness.stats.weights import independent
 from dnabench.harness.types import Dependence, Predictions, Target
@@ -171,6 +174,21 @@ def test_influence_over_single_rows_is_the_bootstraps_standard_error(metric: str
     panel = Panel(truth, (predict(truth, scores).outputs[0],), ("probability",), BINARY)
     drawn = bootstrap(panel, [metric], independent("s", 2000), 4000)[metric][0].std()
     assert np.sqrt((influence(panel, metric)[0] ** 2).sum()) / 2000 == pytest.approx(drawn, rel=0.05)
+
+
+@pytest.mark.filterwarnings("error")
+def test_rows_of_one_group_have_a_score_and_a_sentence_in_place_of_the_interval() -> None:
+    truth, scores = simulate(300)
+    alone = replace(predict(truth, scores), columns={"chromosome": np.full(300, "chrX")})
+    by = Dependence(groups="chromosome")
+    made = score_predictions(alone, BINARY, ["auroc", "mcc"], by, "s")
+    for one in made.values():
+        assert one.value is not None
+        assert (one.low, one.high, one.note) == (None, None, "no interval: the rows form one group")
+    of_one_class = score_predictions(alone.take(truth == 1), BINARY, ["auroc"], by, "s")["auroc"]
+    assert (of_one_class.value, of_one_class.low) == (None, None)
+    design = design_of(truth, alone.columns, BINARY, by, "s")
+    assert influence_sums(panel_of(alone, BINARY), ["auroc"], design)["auroc"].shape == (1, 0)
 
 
 def test_rows_that_repeat_in_groups_widen_the_interval() -> None:

@@ -231,7 +231,7 @@ def test_a_published_score_says_what_it_is_held_against_and_what_agrees(tree: Pa
     assert one.ours is not None
     assert one.ours.name == "strong"
     value = next(ln["value"] for ln in lines(board) if ln["model"] == "strong" and ln["task"] == "toy/a")
-    assert one.difference == pytest.approx(0.9 - value, abs=1e-5)
+    assert one.difference == pytest.approx(value - 0.9, abs=1e-5), "ours minus published, as `report` says it"
     assert "protocols differ (finetune, ours probe)" in one.agreement
 
 

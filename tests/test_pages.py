@@ -54,6 +54,7 @@ def test_a_suites_page_lists_its_tasks_with_their_state_and_who_was_run(
     page = json.loads(shown(capsys, "mine/suite.yaml", "--json"))
     assert [(row["task"], row["state"]) for row in page["tasks"]["rows"]] == [("mine/a", "ready"), ("mine/b", "ready")]
     assert page["our runs"]["rows"] == [{"model": "gc", "protocol": "fit", "scored": 2, "of": 2}]
+    assert "-s mine/suite.yaml" in shown(capsys, "mine/suite.yaml")
     assert shown(capsys, "gue").startswith("gue: Genome Understanding Evaluation (GUE)")
 
 

@@ -44,7 +44,7 @@ def task(write_suite: Callable[..., Path]) -> Task:
 def seeded(monkeypatch: pytest.MonkeyPatch) -> None:
     known = dict(protocols.PROTOCOLS)
     known["fit"] = replace(known["fit"], uses_seed=True)
-    monkeypatch.setattr("dnabench.harness.run.plan.PROTOCOLS", known)
+    monkeypatch.setattr(protocols, "PROTOCOLS", known)
 
 
 def plan(root: Path | None, *tasks: Task, model: Any = Counter(), **how: Any) -> Planned:

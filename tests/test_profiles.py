@@ -1,6 +1,7 @@
 """DeepSEA's windows as places in a genome, in place of its MATLAB files."""
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,17 @@ def test_places_and_a_genome_give_windows_and_the_asked_labels(tmp_path: Path) -
     assert list(split.sequences) == [one[95:115], "N" * 6 + x[:14], one[40:60], one[70:90]]
     assert split.labels.tolist() == [[0, 1], [1, 0], [1, 0], [0, 0]]
     assert split.columns["chromosome"].tolist() == ["1", "X", "1", "1"]
+
+
+def test_a_task_without_a_length_reads_the_places_themselves(tmp_path: Path) -> None:
+    task, options = made(tmp_path)
+    split = load_splits(replace(task, length=None), options).test
+    assert list(split.sequences) == [
+        BASES["chr1"][100:110],
+        BASES["chrX"][3:5],
+        BASES["chr1"][40:60],
+        BASES["chr1"][70:90],
+    ]
 
 
 def test_without_the_genome_the_state_says_so(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Another dev set for each replicate, the test rows untouched."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,9 @@ import pytest
 
 from dnabench.harness.cli import run_words
 from dnabench.harness.errors import RequestError
-from dnabench.harness.protocols import TrainRows, configure, redrawn
+from dnabench.harness.protocols import TrainRows, configure, redrawn, seeds_of
 from dnabench.harness.registry import load_suite
+from dnabench.harness.report.card import model_card
 from dnabench.harness.run.store import read_records
 from dnabench.harness.sequence import reverse_complement
 from dnabench.harness.types import Dependence, Inputs, Source, Split, Target, Task
@@ -79,6 +81,16 @@ def test_a_probe_is_repeated_over_the_folds_that_it_is_asked_for(tmp_path: Path)
     assert len(plain.replicates) == 1
     assert [one["name"] for one in folded.replicates] == ["seed 0", "seed 1", "seed 2"]
     assert folded.protocol["config"]["dev_folds"] == 3
+    assert "--seeds 0,1,2" in model_card([replace(folded, status="ok")]).text
+    assert "--seeds" not in model_card([replace(plain, status="ok")]).text
+
+
+def test_a_fold_is_never_counted_twice_by_a_protocol_that_has_no_other_use_for_seeds() -> None:
+    folds = configure("probe", task(), None, {"dev_folds": 3})
+    assert seeds_of("probe", folds, range(7)) == (0, 1, 2)
+    assert seeds_of("probe", folds, (5,)) == (2,)
+    trained = configure("finetune", task(), None, {"dev_folds": 3})
+    assert seeds_of("finetune", trained, range(5)) == (0, 1, 2, 3, 4)
 
 
 def test_the_nucleotide_transformer_s_ten_folds_have_a_recipe() -> None:

@@ -57,7 +57,7 @@ def go(root: Path | None, models: Any, tasks: tuple[Task, ...], **how: Any) -> l
 def seeded(monkeypatch: pytest.MonkeyPatch) -> None:
     known = dict(protocols.PROTOCOLS)
     known["fit"] = replace(known["fit"], uses_seed=True)
-    monkeypatch.setattr("dnabench.harness.run.plan.PROTOCOLS", known)
+    monkeypatch.setattr(protocols, "PROTOCOLS", known)
 
 
 def raising(problem: BaseException) -> Callable[[Split, int], None]:

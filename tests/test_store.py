@@ -98,6 +98,8 @@ def test_predictions_come_back_bit_for_bit_and_equal_content_is_equal_bytes(outp
         ({"truth": np.array([0, 1, 0, 1, 2])}, "have labels other than 0 to 1"),
         ({"truth": np.array([0, 1, 0, 1, -1])}, "have labels other than 0 to 1"),
         ({"truth": np.array([0, 1])}, r"truth \(2,\)"),
+        ({"truth": np.array([0, 1, 0, 1, 0.5])}, "have labels of the type float64"),
+        ({"truth": np.zeros((5, 2), int)}, r"have labels of the shape \(5, 2\)"),
         ({"kind": "banana"}, "unknown kind, 'banana'"),
     ],
 )
@@ -151,6 +153,8 @@ def test_an_older_schema_is_upgraded_on_reading_and_the_file_stays(
         ('{"schema": 0, "status": "ok"}', "schema 0 is unknown"),
         ('{"schema": 1, "status": "ok", "task": "a"}', "task is no mapping"),
         ('{"schema": 1, "status": "ok", "replicates": ["a"]}', "replicates is no list of mappings"),
+        ('{"schema": 1, "status": "ok", "checks": {"failed_seeds": ["a"]}}', "failed_seeds does not say why"),
+        ('{"schema": 1, "status": "ok", "checks": {"failed_seeds": {"x": "y"}}}', "failed_seeds does not say why"),
     ],
 )
 def test_a_file_that_is_no_record_is_one_sentence_with_its_path(tmp_path: Path, text: str, sentence: str) -> None:

@@ -51,6 +51,10 @@ def test_the_mean_over_tasks_with_shared_rows_is_that_of_a_joint_bootstrap(group
     assert mean.se == pytest.approx(np.std(means), rel=0.08)
     assert mean.se > 1.2 * np.sqrt(sum(p.noise(0, 1).error ** 2 for p in parts)) / 3  # type: ignore[operator]
     assert "3 of 3 tasks share test rows" in mean.note
+    whole_test = n / 4 if grouped else n
+    assert suite_mean(parts).effective == pytest.approx(whole_test), "rows of several tasks count once"
+    other = replace(parts[0], keys=parts[0].keys + np.uint64(n))
+    assert suite_mean([*parts, other]).effective == pytest.approx(2 * whole_test)
 
 
 @pytest.mark.slow

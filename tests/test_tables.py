@@ -118,6 +118,24 @@ def test_columns_are_told_apart_by_as_little_as_is_needed() -> None:
     assert score_table(protocols).head[1:] == ("cnn probe", "cnn finetune (1 seed)")
 
 
+def test_columns_of_one_model_under_several_settings_name_the_settings_that_differ() -> None:
+    def made(**config: Any) -> RunRecord:
+        one = record("toy/a", "net", protocol="finetune", config7=str(config))
+        return replace(one, protocol=dict(one.protocol) | {"config": {"epochs": 3, **config}})
+
+    full, lora = made(mode="full", rate=1e-5), made(mode="lora", rate=1e-5, lora_rank=8)
+    wide = made(mode="lora", rate=1e-5, lora_rank=16)
+    heads = score_table([full, lora]).head[1:]
+    assert heads == ("net mode=full (1 seed)", "net mode=lora (1 seed)")
+    assert score_table([full, lora, wide]).head[1:] == (
+        "net mode=full (1 seed)", "net lora_rank=8 mode=lora (1 seed)", "net lora_rank=16 mode=lora (1 seed)",
+    )  # fmt: skip
+    nested = [made(search={"most": most}) for most in (3, 5)]
+    assert score_table(nested).head[1:] == ("net search.most=3 (1 seed)", "net search.most=5 (1 seed)")
+    unlike = [record("toy/a", "net", config7=name) for name in ("c1", "c2")]
+    assert score_table(unlike).head[1:] == ("net config c1", "net config c2"), "nothing else tells them apart"
+
+
 def test_a_configuration_that_follows_the_task_makes_no_column_of_its_own() -> None:
     records = [record("toy/a", "kmer", config7="c1"), record("toy/b", "kmer", metric="f1_macro", config7="c2")]
     assert score_table(records).head[2:] == ("kmer",)

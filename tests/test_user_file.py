@@ -155,6 +155,13 @@ def test_columns_that_may_all_be_sequences_are_refused_with_what_to_do(tmp_path:
         user_task(path)
 
 
+@pytest.mark.parametrize("before", ["\n", "\r\n\n"])
+def test_blank_lines_above_the_header_hide_no_second_sequence(tmp_path: Path, before: str) -> None:
+    path = tmp_path / "pairs.csv"
+    path.write_bytes(f"{before}sequence,sequence2,label\nACGT,ACGA,1\nACGG,ACTA,0\n".encode())
+    assert user_task(path).source.sequence_columns == ("sequence", "sequence2")
+
+
 def test_pairs_are_found_in_parquet_too(tmp_path: Path) -> None:
     pa = pytest.importorskip("pyarrow")
     import pyarrow.parquet

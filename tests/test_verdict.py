@@ -12,7 +12,7 @@ from dnabench.harness.errors import RequestError
 from dnabench.harness.stats.collapse import collapsed, without
 from dnabench.harness.stats.difference import Difference
 from dnabench.harness.stats.intervals import score_predictions
-from dnabench.harness.stats.verdict import Rules, drop, equivalent, noninferior, unseen
+from dnabench.harness.stats.verdict import Rules, drop, equivalent, noninferior, reach, unseen, widened
 from dnabench.harness.types import Predictions, Target
 
 
@@ -65,6 +65,45 @@ def test_models_apart_by_the_margin_are_rarely_called_equivalent(rows: int, posi
     hidden = unseen("mcc", rows, share, 0.05)
     called = [equivalent(Difference("mcc", v, se=e), Rules(), hidden) for v, e in zip(values, errors, strict=True)]
     assert often @ np.array(called) / sets <= 0.063
+
+
+@pytest.mark.parametrize("freedom", [np.inf, 6.0])
+@pytest.mark.parametrize("se", [0.0, 0.001, 0.01])
+def test_noninferiority_is_shown_where_the_widened_interval_ends_within_the_margin(se: float, freedom: float) -> None:
+    for value, hidden, level in ((0.0, 0.004, 0.95), (-0.004, 0.003, 0.9), (0.02, 0.03, 0.95), (-0.03, 0.01, 0.95)):
+        made = gap(value, se, freedom=freedom)
+        end = widened(reach(se, freedom, 1 - level), hidden) - value
+        ps = [noninferior(made, margin, level, hidden) for margin in (0.999 * end, end, 1.001 * end)]
+        assert ps[0] > 1 - level > ps[2]  # type: ignore[operator]
+        assert ps[1] == pytest.approx(1 - level)
+        assert noninferior(made, 0.01, level, hidden) >= noninferior(made, 0.01, level)  # type: ignore[operator]
+
+
+def test_noninferiority_of_models_that_no_row_tells_apart_is_the_chance_of_such_a_test_set() -> None:
+    """If a share of 0.01 of all rows told them apart, 300 rows had none of it with probability 0.99 to the 300."""
+    for n in (100, 300, 1000):
+        p = noninferior(gap(0.0, 0.0, "accuracy"), 0.01, unseen=unseen("accuracy", n, None, 0.05))
+        assert p == pytest.approx(0.99**n, rel=0.04)
+    assert noninferior(gap(-0.02, 0.0), 0.01, unseen=0.004) == 1.0
+
+
+@pytest.mark.parametrize("rows", [60, 300, 1000, 5000])
+@pytest.mark.parametrize("other", [0, 1, 3, 10])
+def test_at_the_margin_both_one_sided_claims_are_rarely_false(rows: int, other: int) -> None:
+    """NEW alone errs on 1% of rows and on `other`/2 more of these, BASE alone on `other`/2 of them."""
+    rng, sets = np.random.default_rng([rows, other]), 4_000
+    extra = other / rows / 2
+    lost, won, _ = rng.multinomial(rows, [0.01 + extra, extra, 0.99 - 2 * extra], sets).T
+    values, hidden = (won - lost) / rows, unseen("accuracy", rows, None, 0.05)
+    errors = np.sqrt(((lost + won) / rows - values**2) / rows)
+    cells, often = np.unique(np.stack([values, errors], axis=1), axis=0, return_counts=True)
+    made = [gap(float(v), float(e), "accuracy") for v, e in cells]
+    shown = np.array([[noninferior(d, 0.01, unseen=hidden), noninferior(d, 0.01), drop(d, 0.01)] for d in made]) < 0.05
+    careful, plain, fallen = often @ shown / sets
+    assert careful <= 0.061
+    assert fallen <= 0.065
+    if rows <= 300 and not other:
+        assert plain > 0.15
 
 
 def test_a_seed_that_gives_one_class_is_collapsed_and_stays_unless_it_is_named() -> None:

@@ -17,7 +17,7 @@ Card = Annotated[
 
 def card(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
     model: Annotated[str, Argument(help="Name or name@id7 of the records.", metavar="MODEL")],
-    root: Annotated[Path, Argument(help="A results folder.", metavar="[RESULTS]")] = Path("results"),
+    root: Annotated[Path, Argument(help="A results folder.", metavar="RESULTS")] = Path("results"),
     output: Card = None,
     suite: o.OnlySuites = [],  # noqa: B006
     task: o.OnlyTasks = [],  # noqa: B006

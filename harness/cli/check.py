@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..making import Loading
     from ..report.check import Finding
 
-Names = Annotated[list[str], Argument(help="Models, tasks, suites or results folders.", metavar="[NAME]...")]
+Names = Annotated[list[str], Argument(help="Models, tasks, suites or results folders.", metavar="NAME")]
 Tasks = Annotated[list[str], Option("-t", "--task", help="Tasks, suites or suite files.", metavar="TASK")]
 Results = Annotated[Path | None, Option("-r", "--results", help="A results folder.", metavar="DIR")]
 Intervals = Annotated[bool, Option(help="With --results: compute the intervals again too.")]

@@ -25,7 +25,7 @@ def data(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
         list[str],
         Argument(
             help="Suites, tasks, your csv, or a folder of places (train/ and test/ with a csv per class).",
-            metavar="NAME...",
+            metavar="NAME",
         ),
     ],
     data: o.Data = None,

@@ -10,7 +10,7 @@ from . import options as o
 
 
 def fetch(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
-    names: Annotated[list[str], Argument(help="Suites, tasks or models.", metavar="SUITE|TASK|MODEL...")],
+    names: Annotated[list[str], Argument(help="Suites, tasks or models.", metavar="SUITE|TASK|MODEL")],
     data: o.Data = None,
     genome: o.Genomes = [],  # noqa: B006
     offline: o.Offline = False,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-Root = Annotated[Path, Argument(help="A results folder.", metavar="[RESULTS]")]
+Root = Annotated[Path, Argument(help="A results folder.", metavar="RESULTS")]
 Into = Annotated[
     Path | None, Option("-o", "--output", help="Folder to write to; RESULTS/leaderboard if not given.", metavar="DIR")
 ]

@@ -17,7 +17,7 @@ KINDS = ("suites", "tasks", "models", "metrics", "runs")
 
 
 def list_names(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
-    kind: Annotated[str, Argument(help="suites, tasks, models, metrics or runs.", metavar="[KIND]")] = "tasks",
+    kind: Annotated[str, Argument(help="suites, tasks, models, metrics or runs.", metavar="KIND")] = "tasks",
     pattern: o.Pattern = "",
     data: o.Data = None,
     genome: o.Genomes = [],  # noqa: B006

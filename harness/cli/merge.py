@@ -9,7 +9,7 @@ from typer import Argument, Option
 
 from . import options as o
 
-Trees = Annotated[list[Path], Argument(help="Results folders; --prefer counts them in this order.", metavar="DIR...")]
+Trees = Annotated[list[Path], Argument(help="Results folders; --prefer counts them in this order.", metavar="DIR")]
 Prefer = Annotated[
     str, Option(help="Which of two contradicting records stands: first, last or newest.", metavar="WHICH")
 ]

@@ -77,7 +77,7 @@ PageFormat = Annotated[str, Option("--format", help="console (default), md or js
 MetricName = Annotated[str, Option("--metric", help="A stored metric in place of the tasks' own.", metavar="METRIC")]
 Verbose = Annotated[bool, Option("-v", "--verbose", help="A line per cell on stderr.")]
 Published = Annotated[Path, Option(help="Folder with the literature's scores (csv).", metavar="DIR")]
-Pattern = Annotated[str, Argument(help="Only names that hold this, or match this glob.", metavar="[PATTERN]")]
+Pattern = Annotated[str, Argument(help="Only names that hold this, or match this glob.", metavar="PATTERN")]
 
 
 # The same spellings where records are chosen and nothing is run.

@@ -30,7 +30,7 @@ WithMarks = Annotated[
 
 
 def report(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
-    root: Annotated[Path, Argument(help="A results folder, or one below it.", metavar="[RESULTS]")] = Path("results"),
+    root: Annotated[Path, Argument(help="A results folder, or one below it.", metavar="RESULTS")] = Path("results"),
     model: o.OnlyModels = [],  # noqa: B006
     suite: o.OnlySuites = [],  # noqa: B006
     task: o.OnlyTasks = [],  # noqa: B006

@@ -22,7 +22,7 @@ Write = Annotated[bool, Option("--write", help="Add the metrics to the records, 
 
 
 def rescore(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
-    root: Annotated[Path, Argument(help="A results folder, or one below it.", metavar="[RESULTS]")] = Path("results"),
+    root: Annotated[Path, Argument(help="A results folder, or one below it.", metavar="RESULTS")] = Path("results"),
     metric: Annotated[list[str], Option("--metric", help="Metrics; several with commas.", metavar="METRIC")] = [],  # noqa: B006
     by: By = "",
     model: o.OnlyModels = [],  # noqa: B006

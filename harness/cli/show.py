@@ -74,7 +74,7 @@ def _suite_page(name: str, where: Where) -> Page:
     options, output, _ = where
     suite = registry.load_suite(name)
     records = [one for one in _read(output) if str(one.record.task.get("name", "")).startswith(f"{suite.name}/")]
-    return suite_page(suite, options, records)
+    return suite_page(suite, options, records, name)
 
 
 def _task_page(name: str, where: Where) -> Page:
@@ -105,8 +105,11 @@ def _known(name: str) -> str:
     tasks = [task.name for suite in registry.usable_suites() for task in suite.tasks]
     ids = [task for task in tasks if task.partition("/")[2] == name]
     if not ids:
-        names = [*registry.models(), *registry.families(), *tasks, *(task.partition("/")[2] for task in tasks)]
-        raise RequestError(f"{name!r} is no task, model or run.{nearest(name, names)}")
+        found = [*registry.models(), *registry.families(), *registry.suites(), *tasks]
+        guess = nearest(name, [*found, *(task.partition("/")[2] for task in tasks)])
+        raise RequestError(
+            f"{name!r} is no task, suite, model, family or run.{guess or ' `dnabench list tasks` prints the tasks.'}"
+        )
     return ids[0]
 
 

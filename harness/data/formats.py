@@ -79,7 +79,7 @@ def column_names(data: bytes, name: str) -> list[str]:
     """
     if data.startswith(MAGIC):
         return parquet_names(data, name)
-    first = text_of(data, name).split("\n", 1)[0]
+    first = text_of(data, name).lstrip("\r\n").split("\n", 1)[0]
     if first.startswith(">") or Path(_plain_name(name)).suffix in FASTA_SUFFIXES:
         return []
     return [cell.strip() for cell in next(csv.reader([first], delimiter=_delimiter(first, name)), [])]

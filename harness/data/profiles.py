@@ -25,9 +25,9 @@ _CHROMOSOMES = (*(str(i) for i in range(1, 23)), "X", "Y")
 def read_profiles(path: Path, genomes: Genomes, task: Task) -> Rows:
     """The rows of one file: the `length` bases around the middle of each place, and the task's labels.
 
-    `source.options.labels` names the first label, the one after the last, and how many the file has. What leaves
-    a chromosome is N. Raises DataError with file and line for another number of labels, a place that is none, and a
-    label besides 0 and 1.
+    A task without a length reads the places. `source.options.labels` names the first label, the one after the last,
+    and how many the file has. What leaves a chromosome is N. Raises DataError with file and line for another number
+    of labels, a place that is none, and a label besides 0 and 1.
     """
     first, end, total = task.source.options["labels"]
     lines = csv.reader(text_of(read_plain(path, path.name), path.name).splitlines())
@@ -36,7 +36,7 @@ def read_profiles(path: Path, genomes: Genomes, task: Task) -> Rows:
     chosen = [i for i, name in enumerate(header) if name.startswith("y_")][first:end]
     windows, labels = [], []
     for line, cells in _whole(lines, len(header), path.name):
-        windows.append(_window([cells[i] for i in places], task.length or 1000, (path.name, line)))
+        windows.append(_window([cells[i] for i in places], task.length, (path.name, line)))
         labels.append(_labels([cells[i] for i in chosen], (path.name, line)))
     bases = read_places(genomes, [""] * len(windows), windows, path.name, pad=True)
     return Rows(bases, [], labels, {"chromosome": [w.chromosome for w in windows]}, [w.row for w in windows])
@@ -59,13 +59,15 @@ def _whole(lines: Iterator[list[str]], width: int, file: str) -> Iterator[tuple[
         yield line, cells
 
 
-def _window(place: Sequence[str], length: int, where: tuple[str, int]) -> Window:
+def _window(place: Sequence[str], length: int | None, where: tuple[str, int]) -> Window:
     for word in place:
         if not (word.isascii() and word.isdigit()):
             raise DataError(f"{where[0]}, line {where[1]}: {word!r} is not a whole number")
     number, start, end = map(int, place)
     if number >= len(_CHROMOSOMES) or end <= start:
         raise DataError(f"{where[0]}, line {where[1]}: {', '.join(place)} is no place: chromosomes are 0 to 23")
+    if length is None:
+        return Window(_CHROMOSOMES[number], start, end, "+", where[1])
     left = (start + end) // 2 - length // 2
     return Window(_CHROMOSOMES[number], left, left + length, "+", where[1])
 

@@ -9,7 +9,7 @@ zero_shot  the likelihood that a model gives a sequence, nothing learnt (languag
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
@@ -32,7 +32,9 @@ __all__ = [
     "configure",
     "redrawn",
     "run_protocol",
+    "seeds_of",
     "shared_options",
+    "takes_seed",
 ]
 
 
@@ -128,6 +130,27 @@ def shared_options(name: str | None) -> tuple[str, ...]:
     (('dev_folds',), ())
     """
     return (DEV_FOLDS,) if name and name in PROTOCOLS and PROTOCOLS[name].selects else ()
+
+
+def takes_seed(name: str, config: Mapping[str, Any]) -> bool:
+    """True where outputs depend on the seed: of the protocol itself, or since the seed says which part of train is dev.
+
+    >>> takes_seed("probe", {}), takes_seed("probe", {"dev_folds": 10}), takes_seed("finetune", {})
+    (False, True, True)
+    """
+    return name in PROTOCOLS and (PROTOCOLS[name].uses_seed or DEV_FOLDS in config)
+
+
+def seeds_of(name: str, config: Mapping[str, Any], asked: Iterable[int]) -> tuple[int, ...]:
+    """The seeds to run, in order, each once: one where all give the same outputs, one for each dev set otherwise.
+
+    >>> seeds_of("probe", {}, (3, 4)), seeds_of("probe", {"dev_folds": 3}, range(6)), seeds_of("finetune", {}, (4, 3))
+    ((0,), (0, 1, 2), (3, 4))
+    """
+    if PROTOCOLS[name].uses_seed:
+        return tuple(sorted(set(asked)))
+    # Seeds that make the same part dev would be copies of one replicate, and a mean would count it twice.
+    return tuple(sorted({seed % max(config.get(DEV_FOLDS, 0), 1) for seed in asked}))
 
 
 def option_of(key: str) -> str:

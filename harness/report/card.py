@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import registry
 from ..errors import DataError, RequestError
-from ..protocols import PROTOCOLS
+from ..protocols import takes_seed
 from ..types import RunRecord, Score, Task
 from .cells import cell, metric_title
 from .charts import Bar, forest
@@ -223,7 +223,7 @@ def _line(protocol: str, recipe: str, seeds: str, records: Sequence[RunRecord]) 
     options = ",".join(
         f"{k}={v}" for k, v in (model.get("options") or {}).items() if not isinstance(v, (list, Mapping))
     )
-    seeded = protocol in PROTOCOLS and PROTOCOLS[protocol].uses_seed
+    seeded = takes_seed(protocol, records[0].protocol.get("config") or {})
     tasks = ",".join(str(record.task["name"]) for record in records)
     words = [f"dnabench run -m {model['name']}", f"-t {tasks}", f"-p {protocol}"]
     words += [f"--recipe {recipe}"] if recipe != "default" else []

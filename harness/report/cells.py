@@ -197,6 +197,7 @@ def _head(one: Cell, columns: Sequence[Cell]) -> str:
         lambda c: c.recipe,
         lambda c: _differing(one, c, columns),
         lambda c: f"@{c.id7}",
+        lambda c: _settings(c, [one, *rivals]),
         lambda c: f"config {c.config7}",
     )
     for part in parts:
@@ -212,6 +213,31 @@ def _differing(one: Cell, other: Cell, columns: Sequence[Cell]) -> str:
     names = sorted({name for options in twins for name in options})
     differ = [n for n in names if len({repr(options.get(n)) for options in twins}) > 1]
     return " ".join(f"{name}={other.options.get(name)}" for name in differ)
+
+
+def _settings(one: Cell, twins: Sequence[Cell]) -> str:
+    """The protocol's settings in which these columns differ, as `mode=lora`.
+
+    A setting that some of them have not at all follows from another; it is named only where the others tell too little.
+    """
+    configs = [_config(c) for c in twins]
+    differ = [name for name in sorted(set().union(*configs)) if len({repr(c.get(name)) for c in configs}) > 1]
+    shared = [name for name in differ if all(name in config for config in configs)]
+    mine = _config(one)
+
+    def text(config: Mapping[str, Any], names: Sequence[str]) -> str:
+        return " ".join(f"{name}={config[name]}" for name in names if name in config)
+
+    enough = len({text(config, shared) for config in configs}) == len({text(config, differ) for config in configs})
+    return text(mine, shared if enough else differ)
+
+
+def _config(one: Cell) -> dict[str, Any]:
+    """The protocol's settings, those of a part as `search.strengths`."""
+    found: dict[str, Any] = {}
+    for name, value in ((one.record.protocol.get("config") or {}) if one.record is not None else {}).items():
+        found |= {f"{name}.{part}": v for part, v in value.items()} if isinstance(value, Mapping) else {name: value}
+    return found
 
 
 def _seeds(group: Sequence[Cell]) -> str:

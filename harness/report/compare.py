@@ -268,7 +268,7 @@ def _mean(empty: Comparison, row: Sequence[Comparison], rules: Rules) -> Compari
         difference=made,
         p=made.p if not silent else None,
         detectable=detectable(made, rules) if not silent else None,
-        units=sum(one.units for one in row),
+        units=empty.joint.effective,
     )
 
 

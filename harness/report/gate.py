@@ -21,7 +21,9 @@ from ..stats.multiple import holm
 from ..stats.order import aligned
 from ..stats.sampling import DIGITS, panel_of, point_values
 from ..stats.variance import Noise
+from ..stats.verdict import drop, noninferior, reach, unseen, widened
 from ..types import Predictions, RunRecord
+from .cells import rarest_class
 from .compare import dependence_of, target_of
 from .gate_changes import changes, holes
 from .gate_noise import Spread, moderated, spread
@@ -73,6 +75,8 @@ class Judged:
     """Test rows, where both sides were compared."""
     seeds: tuple[int, int] = (0, 0)
     """Of BASE and of NEW."""
+    unseen: float = 0.0
+    """The drop that may hide where no row tells the two apart."""
     unread: bool = False
     """The predictions of BASE cannot be read, and those of NEW can."""
     spread: Spread | None = field(default=None, compare=False, repr=False)
@@ -160,7 +164,7 @@ def _scored(empty: Judged, base: RunRecord, new: RunRecord, rules: GateRules) ->
         return replace(empty, verdict="fail", reason=f"NEW: {problem}")
     empty = replace(empty, rows=len(now.keys), seeds=(len(before.outputs), len(now.outputs)))
     exact = all(_seedless(one) for one in (base, new))
-    if exact or np.array_equal(before.outputs, now.outputs):
+    if exact or _same((base, new), (before, now)):
         return _exact(empty, base, (before, now), exact)
     return _noisy(empty, base, (before, now), rules)
 
@@ -169,6 +173,13 @@ def _seedless(record: RunRecord) -> bool:
     """No seed decides what the model says, so that a rerun says the same."""
     spec = PROTOCOLS.get(str(record.protocol.get("name")))
     return spec is not None and not spec.uses_seed and len(record.replicates) == 1
+
+
+def _same(records: tuple[RunRecord, RunRecord], said: tuple[Predictions, Predictions]) -> bool:
+    """Both sides gave the same answers, and are one model: other models may well agree on every label of few rows."""
+    ids = [(str(one.model.get("id")), str(one.protocol.get("id"))) for one in records]
+    told = said[0].kind != "label" or ids[0] == ids[1]
+    return told and bool(np.array_equal(said[0].outputs, said[1].outputs))
 
 
 def _exact(empty: Judged, record: RunRecord, said: tuple[Predictions, Predictions], exact: bool) -> Judged:
@@ -195,13 +206,15 @@ def _noisy(empty: Judged, record: RunRecord, said: tuple[Predictions, Prediction
     empty = replace(empty, scores=(before, now))
     if before is None or now is None:
         return _undefined(empty)
-    found = spread(said, empty.metric, target, how, rules.resamples)
+    found, rarest = spread(said, empty.metric, target, how, rules.resamples), rarest_class(record)
+    hidden = unseen(empty.metric, found.units, rarest / empty.rows if rarest else None, rules.alpha)
     seeds = sorted(len(one.outputs) for one in said)
     notes = {1: "one seed on each side: holds for these checkpoints, not for training again"} if seeds[1] == 1 else {
         1: f"one seed on one side: it is taken to vary as the {seeds[1]} of the other"}  # fmt: skip
     note = notes.get(seeds[0], "")
     change = Difference(empty.metric, now - before, method="paired bootstrap")
-    return replace(empty, change=change, spread=found, reason=found.note, notes=(note,) if note else ())
+    empty = replace(empty, unseen=hidden, notes=(note,) if note else ())
+    return replace(empty, change=change, spread=found, reason=found.note)
 
 
 def _mean(found: Sequence[float | None]) -> float | None:
@@ -225,18 +238,24 @@ def _tested(found: Sequence[Judged], rules: GateRules) -> list[Judged]:
 
 def _test(one: Judged, noise: Noise, rules: GateRules) -> Judged:
     assert one.change is not None
-    value, error, freedom = float(one.change.value or 0.0), noise.error, noise.freedom
-    drop, reach = _drop(one.change), float(student.ppf(1.0 - rules.alpha, freedom)) * error
-    if error == 0.0:
-        p, power, inside = float(drop <= rules.margin + SMALL), 1.0, drop <= rules.margin + SMALL
-    else:
-        p = float(student.sf((drop - rules.margin) / error, freedom))
-        power = float(student.cdf((rules.margin - reach) / error, freedom))
-        inside = drop + reach < rules.margin
-    low, high = (round(end, DIGITS) + 0.0 for end in (value - reach, value + reach))
-    method = f"{one.change.method}, {noise.reference}"
-    change = replace(one.change, low=low, high=high, p=round(p, DIGITS), se=round(error, DIGITS), method=method)
-    return replace(one, change=replace(change, freedom=freedom), power=power, inside=inside)
+    assert one.change.value is not None
+    change = replace(one.change, se=noise.error, freedom=noise.freedom)
+    p, worse = drop(change, rules.margin), noninferior(change, rules.margin, 1.0 - rules.alpha, one.unseen)
+    assert p is not None
+    assert worse is not None
+    by_rows = reach(noise.error, noise.freedom, rules.alpha)
+    low, high = (round(end, DIGITS) + 0.0 for end in (one.change.value - by_rows, one.change.value + by_rows))
+    change = replace(change, low=low, high=high, p=round(p, DIGITS), se=round(noise.error, DIGITS))
+    change = replace(change, method=f"{change.method}, {noise.reference}")
+    power = _power(rules.margin - widened(by_rows, one.unseen), noise)
+    return replace(one, change=change, power=power, inside=worse < rules.alpha)
+
+
+def _power(room: float, noise: Noise) -> float:
+    """How often a change that is nothing but noise stays within this room."""
+    if noise.error == 0.0:
+        return float(room > 0)
+    return float(student.cdf(room / noise.error, noise.freedom))
 
 
 def _drop(change: Difference) -> float:

@@ -44,6 +44,8 @@ class Spread:
     share: float = 0.0
     """1/seeds of BASE + 1/seeds of NEW: what of a seed's variance is in the change."""
     example_freedom: float = np.inf
+    units: float = np.inf
+    """Independent test rows, or equal groups that inform as much."""
     note: str = ""
     """Why there is no noise to speak of, or no claim; empty where there is."""
 
@@ -82,7 +84,7 @@ def spread(
         return Spread(0.0, note="no interval: hardly any resample has an answer")
     sides = [(sampled.scores[part], sampled.values[part]) for part in (slice(cut), slice(cut, None))]
     examples = float(np.var(sides[1][1].mean(axis=0) - sides[0][1].mean(axis=0)))
-    return Spread(examples, *_seeds(sides), design.freedom, design.note)
+    return Spread(examples, *_seeds(sides), design.freedom, design.effective, design.note)
 
 
 def _seeds(sides: Sequence[tuple[Array, Array]]) -> tuple[float, float, float, float]:

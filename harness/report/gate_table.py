@@ -137,7 +137,8 @@ def _notes(gate: Gate, names: tuple[str, str]) -> Iterator[str]:
         yield (
             "trained models: one-sided test of the drop against the margin, with the noise of paired rows and of both "
             f"sides' seeds ({seeds}); Holm over {tests} test{'' if tests == 1 else 's'}: a false alarm in at most "
-            f"{level} of gates; pass: such a drop is ruled out at {level}; undecided: neither"
+            f"{level} of gates; pass: such a drop is ruled out at {level}, by an interval widened where few rows "
+            "differ; undecided: neither"
         )
     if rules.strict:
         yield from _strict(gate)

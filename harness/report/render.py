@@ -207,12 +207,13 @@ def _csv(table: Table) -> str:
 def no_formula(value: Any) -> Any:
     """A field of a csv; text that a spreadsheet would run as a formula gets an apostrophe in front.
 
-    >>> no_formula("=1+cmd|x"), no_formula("-2+cmd|x"), no_formula("-0.5 [-0.6, -0.4]"), no_formula(-0.5)
-    ("'=1+cmd|x", "'-2+cmd|x", '-0.5 [-0.6, -0.4]', -0.5)
+    >>> no_formula("=1+cmd|x"), no_formula("-2 +cmd|x"), no_formula("-0.5 [-0.6, -0.4]"), no_formula(-0.5)
+    ("'=1+cmd|x", "'-2 +cmd|x", '-0.5 [-0.6, -0.4]', -0.5)
     """
     if not isinstance(value, str) or value[:1] not in ("=", "@", "+", "-", "\t", "\r"):
         return value
-    return value if re.match(r"[+-][0-9.]+(?![^ ])", value) or value in ("+", "-") else f"'{value}"
+    # Nothing but numbers and their brackets: "-1 +HYPERLINK(…)" begins with a number too.
+    return value if re.fullmatch(r"[+-]([0-9.]+(e[+-][0-9]+)?)?( \[[-+0-9., ]*\])?", value) else f"'{value}"
 
 
 def _json(table: Table) -> str:

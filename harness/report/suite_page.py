@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from .lists import task_table
@@ -15,8 +16,11 @@ if TYPE_CHECKING:
     from ..types import Suite
 
 
-def suite_page(suite: Suite, options: DataOptions, records: Iterable[StoredRecord]) -> Page:
-    """A suite's facts, its tasks with their state, its recipes, and how many tasks each of our models has."""
+def suite_page(suite: Suite, options: DataOptions, records: Iterable[StoredRecord], asked: str) -> Page:
+    """A suite's facts, its tasks with their state, its recipes, and how many tasks each of our models has.
+
+    `asked`: what names the suite on the command line, its own name or a path.
+    """
     facts = {
         "measures": suite.description.strip(),
         "tasks": len(suite.tasks),
@@ -30,7 +34,7 @@ def suite_page(suite: Suite, options: DataOptions, records: Iterable[StoredRecor
         Section("tasks", table=task_table(suite.tasks, "", options)),
         Section("our runs", table=_runs(suite, list(records))),
     ]
-    return Page(suite.name, suite.title, sections, f"dnabench run -m majority,kmer,onehot -s {suite.name}")
+    return Page(suite.name, suite.title, sections, f"dnabench run -m majority,kmer,onehot -s {quote(asked)}")
 
 
 def _runs(suite: Suite, records: Sequence[StoredRecord]) -> Table:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..run.cost import total_cost
-from ..run.record import FAILED_SEEDS, with_failed_seeds
-from ..run.record_json import plain
+from ..run.record import with_failed_seeds
+from ..run.record_json import FAILED_SEEDS, plain
 from ..stats.intervals import score_predictions
 from ..types import Predictions, RunRecord, Score
 from .compare import dependence_of, target_of

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from ..data.load import DataOptions, load_splits
 from ..errors import DnabenchError, RecordError, RequestError, nearest
-from ..protocols import DEV_FOLDS, PROTOCOLS, choose, configure, option_of, shared_options
+from ..protocols import PROTOCOLS, choose, configure, option_of, seeds_of, shared_options
 from ..types import Adapter, ModelInfo, RunRecord, Splits, Task
 from . import store
 from .memory import MEMORY
@@ -157,7 +157,7 @@ def _cell(request: Request, model: Adapter, task: Task) -> tuple[Cell, str]:
     options = {*config, *shared_options(name)}
     mine = {key: value for key, value in request.overrides.items() if option_of(key) in options}
     config = configure(name, task, request.recipe, mine, model)
-    seeds = tuple(sorted(set(request.seeds))) if PROTOCOLS[name].uses_seed or DEV_FOLDS in config else (0,)
+    seeds = seeds_of(name, config, request.seeds)
     return Cell(model, task, name, request.recipe or "default", config, seeds, request.limit), ""
 
 

@@ -23,16 +23,12 @@ from .cost import total_cost
 from .meet import Met, task_facts
 from .plan import Cell, cell_key
 from .provenance import cell_facts, replicate_facts
-from .record_json import plain
+from .record_json import FAILED_SEEDS, plain
 from .replicate import Replicate
 from .store import Pair
 
 if TYPE_CHECKING:
     from ..types import Labels
-
-
-FAILED_SEEDS = "failed_seeds"
-"""Among the checks: seed → why the model gave no numbers with it, where other seeds gave some."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,9 @@ UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 VOLATILE = ("cost", "provenance")
 """What may differ between two runs of one thing; everything else may not."""
 
+FAILED_SEEDS = "failed_seeds"
+"""Among the checks: seed → why the model gave no numbers with it, where other seeds gave some."""
+
 _PLAIN = (str, int, bool)
 _TUPLES = ("replicates",)
 _MAPPINGS = ("key", "model", "task", "protocol", "scores", "checks", "cost", "provenance")
@@ -128,6 +131,9 @@ def _check_kinds(content: Mapping[str, Any], where: str) -> None:
     accounts = content.get("replicates", [])
     if not isinstance(accounts, list) or not all(isinstance(one, dict) for one in accounts):
         raise RecordError(f"{where}: replicates is no list of mappings: delete the record and run the cell again")
+    lost = content.get("checks", {}).get(FAILED_SEEDS, {})
+    if not isinstance(lost, dict) or not all(seed.isdecimal() and isinstance(why, str) for seed, why in lost.items()):
+        raise RecordError(f"{where}: {FAILED_SEEDS} does not say why seeds failed: delete it and run the cell again")
 
 
 def _score(content: Mapping[str, Any]) -> Score:

@@ -92,10 +92,14 @@ def _of_target(said: Predictions, record: RunRecord, place: Path) -> Predictions
     """The predictions, refused where they cannot be of the record's target: a file made elsewhere may hold anything."""
     target = record.task.get("target", {})
     kind, classes = target.get("kind"), len(target.get("classes", ()))
-    width, odd = said.outputs.shape[2], ""
+    width, odd, truth = said.outputs.shape[2], "", said.truth
     if said.kind not in get_args(OutputKind):
         odd = f"are of an unknown kind, {said.kind!r}"
-    elif kind == "class" and not ((said.truth >= 0) & (said.truth < classes)).all():
+    elif truth.shape[1:] != ((classes,) if kind == "multilabel" else ()):
+        odd = f"have labels of the shape {truth.shape}"
+    elif kind == "class" and truth.dtype.kind not in "iu":
+        odd = f"have labels of the type {truth.dtype}"
+    elif kind == "class" and not ((truth >= 0) & (truth < classes)).all():
         odd = f"have labels other than 0 to {classes - 1}"
     elif kind in ("class", "multilabel") and width not in (classes, 1):
         odd = f"have {width} columns for {classes} classes"

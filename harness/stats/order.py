@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,7 @@ def in_one_order(predictions: Mapping[str, Predictions]) -> dict[str, Prediction
         raise RequestError("no predictions to compare: name at least one model.")
     first, *others = predictions.items()
     order = _sorted(first[1])
-    start = first[1] if np.array_equal(order, np.arange(len(order))) else _taken(first[1], order)
+    start = first[1] if np.array_equal(order, np.arange(len(order))) else first[1].take(order)
     made = {first[0]: start}
     for name, said in others:
         try:
@@ -37,19 +36,13 @@ def in_one_order(predictions: Mapping[str, Predictions]) -> dict[str, Prediction
 def aligned(b: Predictions, a: Predictions) -> Predictions:
     """`b` with its rows in the order of `a`. Raises DataError where the rows or their labels differ."""
     order = slice(None) if np.array_equal(a.keys, b.keys) else _matching(b, a)
-    moved = _taken(b, order)
+    moved = b.take(order)
     if not np.array_equal(moved.truth, a.truth):
         raise DataError(
             f"{a.task}: the two sets of predictions disagree on the labels of the same rows: "
             "score both models on one version of the task."
         )
     return moved
-
-
-def _taken(said: Predictions, order: Any) -> Predictions:
-    columns = {name: column[order] for name, column in said.columns.items()}
-    moved = {"keys": said.keys[order], "truth": said.truth[order], "outputs": said.outputs[:, order]}
-    return replace(said, **moved, columns=columns)
 
 
 def _matching(b: Predictions, a: Predictions) -> Array:

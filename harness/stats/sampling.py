@@ -79,7 +79,12 @@ def sample(
 
 
 def influence_sums(panel: Panel, metrics: Sequence[str], design: Design) -> dict[str, Array]:
-    """One column per group, scaled so that their variance is that of the score: G/(G-1) · Σ u_g² / n²."""
+    """One column per group, scaled so that their variance is that of the score: G/(G-1) · Σ u_g² / n².
+
+    No column where there is one group only: nothing says how groups vary.
+    """
     units = design.draws.units
+    if units < 2:
+        return {m: np.empty((len(panel.outputs), 0)) for m in metrics}
     scale = units / (len(panel.truth) * np.sqrt(units - 1.0))
     return {m: design.by_unit(influence(panel, m)) * scale for m in metrics}

@@ -16,6 +16,7 @@ from scipy.sparse.csgraph import connected_components
 
 from dnabench.harness.stats.covariance import gaussian
 from dnabench.harness.stats.joint import Joint
+from dnabench.harness.stats.weights import effective_groups
 
 Array = NDArray[Any]
 
@@ -33,6 +34,13 @@ def families(joints: Sequence[Joint]) -> list[list[int]]:
     for number in range(len(joints)):
         found.setdefault(int(component[number]), []).append(number)
     return [family for family in found.values() if len(family) > 1]
+
+
+def effective_rows(joints: Sequence[Joint]) -> float:
+    """Distinct rows of all tasks, or equal groups that inform as much; what several tasks share counts once."""
+    relatives = families(joints)
+    alone = sorted(set(range(len(joints))) - {number for family in relatives for number in family})
+    return sum(_distinct([joints[number] for number in family]) for family in [*relatives, *([one] for one in alone)])
 
 
 def family_covariance(joints: Sequence[Joint]) -> Array:
@@ -64,6 +72,14 @@ def joint_draws(joints: Sequence[Joint]) -> list[Array]:
         for number, part in zip(family, np.split(normal, len(family)), strict=True):
             draws[number] = joints[number].values[:, None] + part
     return draws
+
+
+def _distinct(joints: Sequence[Joint]) -> float:
+    """Distinct rows of tasks that share some, or G_eff of the groups that they make together."""
+    if len(joints) == 1 and (joints[0].groups is not None or not len(joints[0].keys)):
+        return joints[0].effective
+    _, first = np.unique(np.concatenate([one.keys for one in joints]), return_index=True)
+    return effective_groups(shared_units(joints)[first])
 
 
 def _complete(draws: Array) -> Array:

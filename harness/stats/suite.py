@@ -18,7 +18,7 @@ from dnabench.harness.errors import RequestError
 from dnabench.harness.metrics import METRICS
 from dnabench.harness.stats.joint import Joint
 from dnabench.harness.stats.sampling import DIGITS
-from dnabench.harness.stats.shared import families, family_covariance, joint_draws
+from dnabench.harness.stats.shared import effective_rows, families, family_covariance, joint_draws
 
 Array = NDArray[Any]
 
@@ -54,7 +54,7 @@ def suite_mean(joints: Sequence[Joint]) -> Joint:
         first, values=np.mean([one.values for one in tasks], axis=0), covariance=covariance,
         draws=np.asarray(draws), keys=np.empty(0, np.uint64), groups=None,
         seeds=tuple(min(each) for each in zip(*(one.seeds for one in tasks), strict=True)),
-        units=sum(one.units for one in tasks), effective=sum(one.effective for one in tasks),
+        units=sum(one.units for one in tasks), effective=effective_rows(tasks),
         claims=all(one.claims for one in tasks), method=f"mean of {count} tasks",
         note="; ".join(note for note in notes if note), absent={}, share=_no_rows,
     )  # fmt: skip

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from scipy.optimize import brentq
 from scipy.stats import t as student
 
 from dnabench.harness.metrics import METRICS
@@ -14,6 +15,8 @@ from dnabench.harness.stats.sampling import SAME
 
 Word = Literal["better", "worse", "equivalent", "undecided"]
 POWER = 0.8
+LEAST = -700.0
+"""Logarithm of the smallest p-value that is told from 0."""
 MOVED = 6.0
 """A share s of rows moved from one end of a ranking to the other costs Spearman's correlation at most 6 s."""
 
@@ -50,9 +53,7 @@ def verdict(
 def equivalent(difference: Difference, rules: Rules, unseen: float) -> bool:
     """Two one-sided tests: the interval of level 1 - 2·alpha lies inside ±margin (Schuirmann 1987).
 
-    Where few rows tell two models apart, the standard error says too little of the rows that would: `unseen` (see
-    there) widens the interval, as Wilson's score does. For rows that one model alone gets wrong its end is then
-    Clopper and Pearson's.
+    `unseen` (see there) widens the interval where few rows tell the two apart: `widened`.
 
     >>> made = Difference("mcc", 0.001, -0.003, 0.005, 0.6, 0.002)
     >>> equivalent(made, Rules(), 0.005), equivalent(made, Rules(), 0.02)
@@ -61,8 +62,29 @@ def equivalent(difference: Difference, rules: Rules, unseen: float) -> bool:
     value, se = difference.value, difference.se
     if value is None or se is None:
         return False
-    reach = float(student.ppf(1.0 - rules.alpha, difference.freedom)) * se if se else 0.0
-    return bool(abs(value) + unseen / 2 + math.hypot(reach, unseen / 2) < rules.margin)
+    return abs(value) + widened(reach(se, difference.freedom, rules.alpha), unseen) < rules.margin
+
+
+def reach(se: float, freedom: float, alpha: float) -> float:
+    """How far a one-sided interval of level 1 - alpha reaches by the standard error alone.
+
+    >>> round(reach(0.01, float("inf"), 0.05), 4)
+    0.0164
+    """
+    return float(student.isf(alpha, freedom)) * se if se else 0.0
+
+
+def widened(by_rows: float, unseen: float) -> float:
+    """How far the true difference may lie from the observed one, towards a margin that it must not reach.
+
+    Where few rows tell two models apart, the standard error (`by_rows`: its reach) says too little of the rows that
+    would: `unseen` (see there) widens it, as Wilson's score does. For rows that one model alone gets wrong the end is
+    then Clopper and Pearson's.
+
+    >>> widened(0.02, 0.0), widened(0.0, 0.003)
+    (0.02, 0.003)
+    """
+    return unseen / 2 + math.hypot(by_rows, unseen / 2)
 
 
 def unseen(metric: str, units: float, rarest: float | None, alpha: float) -> float:
@@ -81,19 +103,24 @@ def unseen(metric: str, units: float, rarest: float | None, alpha: float) -> flo
     return share if metric == "accuracy" else min(share / (rarest or 0.5), 1.0)
 
 
-def noninferior(difference: Difference, margin: float, level: float = 0.95) -> float | None:
+def noninferior(difference: Difference, margin: float, level: float = 0.95, unseen: float = 0.0) -> float | None:
     """One-sided p-value of "the first model is worse by the margin or more": a small one shows that it is not.
 
-    Worse is lower, or higher for an error such as `mse`. Without noise the answer is exact: 0 or 1. None where the
-    noise is unknown. `level` is free for the caller's threshold and changes nothing.
+    Worse is lower, or higher for an error such as `mse`. It is below 1 - level where the interval of that level, made
+    wider by `unseen` (at this level; see there), ends within the margin. Without noise and with nothing unseen the
+    answer is exact: 0 or 1. None where the noise is unknown.
 
-    >>> round(noninferior(Difference("mcc", 0.0, -0.01, 0.01, 1.0, 0.005), 0.01), 4)
-    0.0228
+    >>> made = Difference("mcc", 0.0, -0.01, 0.01, 1.0, 0.005)
+    >>> round(noninferior(made, 0.01), 4), round(noninferior(made, 0.01, unseen=0.004), 4)
+    (0.0228, 0.0578)
     """
     gain = _gain(difference)
     if gain is None or difference.se is None:
         return None
-    return _upper(gain + margin, difference)
+    room = gain + margin
+    if unseen <= 0.0:
+        return _upper(room, difference)
+    return 1.0 if room <= SAME else _until(room, difference, unseen / math.log(1.0 - level))
 
 
 def drop(difference: Difference, margin: float) -> float | None:
@@ -136,3 +163,13 @@ def _upper(excess: float, difference: Difference) -> float:
     if not difference.se:
         return 0.0 if excess > SAME else 1.0
     return float(student.sf(excess / difference.se, difference.freedom))
+
+
+def _until(room: float, difference: Difference, per_log: float) -> float:
+    """The p-value at which the widened interval just fills the room; what is unseen grows as log p does."""
+
+    def beyond(log_p: float) -> float:
+        by_rows = max(reach(difference.se or 0.0, difference.freedom, math.exp(log_p)), 0.0)
+        return widened(by_rows, per_log * log_p) - room
+
+    return math.exp(brentq(beyond, LEAST, 0.0, xtol=1e-12)) if beyond(LEAST) > 0 else 0.0

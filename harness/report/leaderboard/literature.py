@@ -21,7 +21,7 @@ class Beside:
     score: PublishedScore
     ours: Entrant | None
     difference: float | None
-    """Published minus ours: without an interval, since there are no predictions to pair with."""
+    """Ours minus published: without an interval, since there are no predictions to pair with."""
     agreement: str
     """What is the same in both measurements and what is not."""
 
@@ -80,7 +80,7 @@ def _beside(board: Board, field: Field, card: TaskCard, score: PublishedScore) -
     assert at is not None
     assert score.value is not None
     return Beside(
-        score, ours, round(score.value - ranking.values[at], 6), "; ".join(_agreement(field, card, score, ours))
+        score, ours, round(ranking.values[at] - score.value, 6), "; ".join(_agreement(field, card, score, ours))
     )
 
 

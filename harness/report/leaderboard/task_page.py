@@ -162,7 +162,8 @@ def _heat(ranking: Ranking, order: Sequence[Entrant], card: TaskCard) -> Iterato
 def _published(found: Sequence[Beside]) -> Grid:
     heads = (
         Head("model", "model", number=False), Head("protocol", "protocol", number=False),
-        Head("metric", "metric", number=False), Head("published", "published"), Head("minus ours", "difference"),
+        Head("metric", "metric", number=False), Head("published", "published"),
+        Head("ours − published", "difference"),
         Head("ours", "ours", number=False), Head("agreement", "agreement", number=False),
         Head("source", "source", number=False),
     )  # fmt: skip
