@@ -11,6 +11,7 @@ from dnabench.harness.errors import RequestError
 from dnabench.harness.protocols import TrainRows, configure, redrawn, seeds_of
 from dnabench.harness.registry import load_suite
 from dnabench.harness.report.card import model_card
+from dnabench.harness.report.cells import notes, seeded
 from dnabench.harness.run.store import read_records
 from dnabench.harness.sequence import reverse_complement
 from dnabench.harness.types import Dependence, Inputs, Source, Split, Target, Task
@@ -83,6 +84,14 @@ def test_a_probe_is_repeated_over_the_folds_that_it_is_asked_for(tmp_path: Path)
     assert folded.protocol["config"]["dev_folds"] == 3
     assert "--seeds 0,1,2" in model_card([replace(folded, status="ok")]).text
     assert "--seeds" not in model_card([replace(plain, status="ok")]).text
+
+
+def test_one_fold_of_several_is_a_seed_among_others_wherever_it_is_shown(tmp_path: Path) -> None:
+    words = ["run", "-m", "kmer", "-t", "yeast/promoter", "--limit", "120", "-o", str(tmp_path), "--set", "dev_folds=3"]
+    assert run_words(words) == 0
+    (record,) = [one.record for one in read_records(tmp_path)]
+    assert seeded(record)
+    assert "1 of 3 parts of train were dev (--seeds 0-2 takes all)" in notes(record)
 
 
 def test_a_fold_is_never_counted_twice_by_a_protocol_that_has_no_other_use_for_seeds() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dnabench.harness.errors import RequestError
-from dnabench.harness.report.cells import cells, pattern
+from dnabench.harness.report.cells import cells, pattern, rarest_share
 from dnabench.harness.report.render import FORMATS, Table, columns_that_fit, render
 from dnabench.harness.report.tables import number, score_table, value_text
 from dnabench.harness.types import RunRecord, Score
@@ -229,3 +229,15 @@ def test_a_hostile_name_can_neither_break_a_table_nor_reach_the_terminal() -> No
     assert len({line.count("|") - line.count("\\|") for line in text.splitlines()[:3]}) == 1
     for form in ("md", "console", "tex"):
         assert "\x1b" not in render(table, form)
+
+
+@pytest.mark.parametrize(
+    ("kind", "counts", "share"),
+    [("class", [30, 70], 0.3), ("multilabel", [10, 95, 0, 100], 2 / (1 / 0.1 + 1 / 0.05)), ("value", None, None)],
+)
+def test_the_rarest_class_of_several_labels_is_the_harmonic_mean_of_their_rarer_sides(
+    kind: str, counts: list[int] | None, share: float | None
+) -> None:
+    one = record("t/a", "m")
+    task = {**one.task, "target": {"kind": kind}, "splits": {"test": {"class_counts": counts}}}
+    assert rarest_share(replace(one, task=task)) == (None if share is None else pytest.approx(share))

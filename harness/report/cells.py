@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..run.record_json import FAILED_SEEDS
 from ..types import RunRecord, Score, Status
 from .pretraining import pretraining_notes
 
@@ -142,9 +143,12 @@ def notes(record: RunRecord) -> tuple[str, ...]:
     """What a table must say of how numbers were made, each once: rows cut, seeds that failed, the protocol's notes."""
     seen = record.checks.get("bases_seen")
     cut = [f"{seen:.1%} of the test set's bases reached the model"] if seen is not None and seen < 1 else []
-    lost = [f"seed {seed} failed: {why}" for seed, why in sorted(record.checks.get("failed_seeds", {}).items())]
+    lost = [f"seed {seed} failed: {why}" for seed, why in sorted(record.checks.get(FAILED_SEEDS, {}).items())]
+    folds, runs = (record.protocol.get("config") or {}).get("dev_folds"), len(record.replicates)
+    some = isinstance(folds, int) and runs < folds
+    parts = [f"{runs} of {folds} parts of train were dev (--seeds 0-{folds - 1} takes all)"] if some else []
     said = [note for one in record.replicates for part in _accounts(one) for note in part.get("notes", ())]
-    return tuple(dict.fromkeys((*cut, *lost, *map(str, said))))
+    return tuple(dict.fromkeys((*cut, *lost, *parts, *map(str, said))))
 
 
 def _accounts(replicate: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -165,11 +169,26 @@ def rarest_class(record: RunRecord) -> int | None:
     return min(counts) if counts and record.task["target"]["kind"] == "class" else None
 
 
-def seeded(protocol: str) -> bool:
-    """True where the outputs of a protocol depend on the seed."""
-    from ..protocols import PROTOCOLS
+def rarest_share(record: RunRecord) -> float | None:
+    """Share of the test rows that are of the rarest class; several labels: the harmonic mean of their rarer sides.
 
-    return protocol in PROTOCOLS and PROTOCOLS[protocol].uses_seed
+    None where there are no classes or the record does not tell.
+    """
+    counts = record.task.get("splits", {}).get("test", {}).get("class_counts")
+    rows = record.task.get("rows", {}).get("test", 0)
+    if not counts or not rows:
+        return None
+    if record.task["target"]["kind"] == "class":
+        return float(min(counts) / rows)
+    sides = [min(count, rows - count) for count in counts if 0 < count < rows]
+    return len(sides) / sum(rows / side for side in sides) if sides else None
+
+
+def seeded(record: RunRecord) -> bool:
+    """True where what a record's model says depends on the seed."""
+    from ..protocols import takes_seed
+
+    return takes_seed(str(record.protocol.get("name")), record.protocol.get("config") or {})
 
 
 def column_names(found: Sequence[Cell]) -> dict[str, str]:
@@ -244,5 +263,5 @@ def _seeds(group: Sequence[Cell]) -> str:
     counts = sorted({one.replicates for one in group if one.counts})
     if not counts or counts == [1]:
         # One run of a protocol that draws numbers speaks for its checkpoint, not for the recipe.
-        return " (1 seed)" if counts and any(seeded(one.protocol) for one in group) else ""
+        return " (1 seed)" if counts and any(one.record is not None and seeded(one.record) for one in group) else ""
     return f" ({counts[0]} seeds)" if len(counts) == 1 else f" ({counts[0]}–{counts[-1]} seeds)"

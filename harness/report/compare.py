@@ -19,7 +19,7 @@ from ..stats.shared import families
 from ..stats.suite import suite_mean
 from ..stats.verdict import Rules, Word, detectable, unseen, verdict
 from ..types import Dependence, Predictions, RunRecord, Target
-from .cells import cell, rarest_class
+from .cells import cell, rarest_class, rarest_share
 from .operands import Operand
 
 
@@ -179,7 +179,7 @@ def _compared(empty: Comparison, pair: tuple[Operand, Operand], made: Joint, by:
         p=p,
         detectable=detectable(difference, rules) if made.claims else None,
         units=made.effective,
-        unseen=unseen(empty.metric, made.effective, rarest / rows if rarest else None, rules.alpha),
+        unseen=unseen(empty.metric, made.effective, rarest_share(pair[0].records[empty.task]), rules.alpha),
         rows=rows,
         rarest=rarest,
         joint=made,

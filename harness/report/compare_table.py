@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from string import ascii_lowercase
 from typing import Any
 
-from ..protocols import PROTOCOLS
 from ..stats.verdict import POWER, Rules
-from .cells import cell, metric_title, pattern
+from .cells import cell, metric_title, pattern, seeded
 from .compare import Comparison, How
 from .compare_seeds import seed_notes
 from .compare_summary import summary_tables
@@ -200,10 +199,7 @@ def _who(one: Operand) -> str:
 
 
 def _one_seed(one: Operand) -> bool:
-    return any(
-        len(record.replicates) == 1 and (spec := PROTOCOLS.get(str(record.protocol.get("name")))) and spec.uses_seed
-        for record in one.records.values()
-    )
+    return any(len(record.replicates) == 1 and seeded(record) for record in one.records.values())
 
 
 def _checkpoint(one: Operand) -> str:

@@ -23,7 +23,7 @@ from ..stats.sampling import DIGITS, panel_of, point_values
 from ..stats.variance import Noise
 from ..stats.verdict import drop, noninferior, reach, unseen, widened
 from ..types import Predictions, RunRecord
-from .cells import rarest_class
+from .cells import rarest_share, seeded
 from .compare import dependence_of, target_of
 from .gate_changes import changes, holes
 from .gate_noise import Spread, moderated, spread
@@ -171,8 +171,8 @@ def _scored(empty: Judged, base: RunRecord, new: RunRecord, rules: GateRules) ->
 
 def _seedless(record: RunRecord) -> bool:
     """No seed decides what the model says, so that a rerun says the same."""
-    spec = PROTOCOLS.get(str(record.protocol.get("name")))
-    return spec is not None and not spec.uses_seed and len(record.replicates) == 1
+    known = str(record.protocol.get("name")) in PROTOCOLS
+    return known and not seeded(record) and len(record.replicates) == 1
 
 
 def _same(records: tuple[RunRecord, RunRecord], said: tuple[Predictions, Predictions]) -> bool:
@@ -206,8 +206,8 @@ def _noisy(empty: Judged, record: RunRecord, said: tuple[Predictions, Prediction
     empty = replace(empty, scores=(before, now))
     if before is None or now is None:
         return _undefined(empty)
-    found, rarest = spread(said, empty.metric, target, how, rules.resamples), rarest_class(record)
-    hidden = unseen(empty.metric, found.units, rarest / empty.rows if rarest else None, rules.alpha)
+    found = spread(said, empty.metric, target, how, rules.resamples)
+    hidden = unseen(empty.metric, found.units, rarest_share(record), rules.alpha)
     seeds = sorted(len(one.outputs) for one in said)
     notes = {1: "one seed on each side: holds for these checkpoints, not for training again"} if seeds[1] == 1 else {
         1: f"one seed on one side: it is taken to vary as the {seeds[1]} of the other"}  # fmt: skip

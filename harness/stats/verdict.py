@@ -92,14 +92,15 @@ def unseen(metric: str, units: float, rarest: float | None, alpha: float) -> flo
 
     Rule of three: the share of such rows is at most 1 - alpha^(1 / units). They cost accuracy their share, other
     scores of classes as much as if all fell on the rarest class (`rarest`: its share; None: a half), and a correlation
-    of ranks six times their share. `units`: independent test rows or groups.
+    of ranks six times their share. Other scores of values know no such bound: two models differ on every row there,
+    and 0 leaves it to the standard error. `units`: independent test rows or groups.
 
     >>> [round(unseen(metric, 1000, 0.5, 0.05), 4) for metric in ("accuracy", "mcc", "spearman")]
     [0.003, 0.006, 0.0179]
     """
     share = 1.0 - float(alpha ** (1.0 / max(units, 1.0)))
     if METRICS[metric].kind == "value":
-        return share * (MOVED if metric in ("spearman", "pearson") else 1.0)
+        return share * MOVED if metric == "spearman" else 0.0
     return share if metric == "accuracy" else min(share / (rarest or 0.5), 1.0)
 
 
