@@ -145,8 +145,9 @@ def notes(record: RunRecord) -> tuple[str, ...]:
     cut = [f"{seen:.1%} of the test set's bases reached the model"] if seen is not None and seen < 1 else []
     lost = [f"seed {seed} failed: {why}" for seed, why in sorted(record.checks.get(FAILED_SEEDS, {}).items())]
     folds, runs = (record.protocol.get("config") or {}).get("dev_folds"), len(record.replicates)
-    some = isinstance(folds, int) and runs < folds
-    parts = [f"{runs} of {folds} parts of train were dev (--seeds 0-{folds - 1} takes all)"] if some else []
+    parts: list[str] = []
+    if isinstance(folds, int) and runs < folds:
+        parts = [f"{runs} of {folds} parts of train were dev (--seeds 0-{folds - 1} takes all)"]
     said = [note for one in record.replicates for part in _accounts(one) for note in part.get("notes", ())]
     return tuple(dict.fromkeys((*cut, *lost, *parts, *map(str, said))))
 
