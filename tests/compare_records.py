@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from dnabench.harness.report.compare import Comparison, compare
-from dnabench.harness.report.operands import Operand
+from dnabench.harness.report.compare.compare import Comparison, compare
+from dnabench.harness.report.compare.operands import Operand
 from dnabench.harness.run import store
 from dnabench.harness.stats.verdict import Rules
 from dnabench.harness.types import Predictions, RunRecord, Target

@@ -15,8 +15,8 @@ import numpy as np
 from compare_records import record
 from scipy.special import ndtr, ndtri
 
-from dnabench.harness.report.gate import Gate, GateRules, gate
-from dnabench.harness.report.gate_pairs import Pair
+from dnabench.harness.report.gate.gate import Gate, GateRules, gate
+from dnabench.harness.report.gate.pairs import Pair
 from dnabench.harness.types import Predictions, RunRecord
 
 SIZES = (5920, 5920, 5306, 5306, 1000, 1000, 1000, 1000, 1000, 613, 613)

@@ -23,7 +23,7 @@ from dnabench.harness.cli import run_words
 from dnabench.harness.data.load import DataOptions, load_splits
 from dnabench.harness.errors import DataError
 from dnabench.harness.registry import find_tasks, load_suite
-from dnabench.harness.report.audit_marks import leak_marks, trivial_marks
+from dnabench.harness.report.audit.marks import leak_marks, trivial_marks
 from dnabench.harness.stats.intervals import score_predictions
 from dnabench.harness.types import (
     Dependence,

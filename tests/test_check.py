@@ -14,10 +14,10 @@ import pytest
 from dnabench.harness import registry
 from dnabench.harness.cli import run_words
 from dnabench.harness.data.sources import DataOptions
-from dnabench.harness.report.check import faulty
-from dnabench.harness.report.check_model import check_model, probe_sequences
-from dnabench.harness.report.check_results import check_results
-from dnabench.harness.report.check_tasks import check_tasks
+from dnabench.harness.report.check.findings import faulty
+from dnabench.harness.report.check.model import check_model, probe_sequences
+from dnabench.harness.report.check.results import check_results
+from dnabench.harness.report.check.tasks import check_tasks
 from dnabench.harness.types import Dependence, ModelInfo
 
 

@@ -25,7 +25,7 @@ from dnabench.adapters.ports.registry import build
 from dnabench.adapters.pretrained import Pretrained
 from dnabench.harness.cli import run_words
 from dnabench.harness.data.hub import _ask
-from dnabench.harness.report.check_golden import FORMAT, golden_entries
+from dnabench.harness.report.check.golden import FORMAT, golden_entries
 
 SEQUENCE = "ACGTNACGTNACGTN"
 KINDS = {

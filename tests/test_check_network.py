@@ -19,8 +19,8 @@ from torch import nn
 from dnabench.harness.engine import reading as engine
 from dnabench.harness.engine.heads import classifier, collated
 from dnabench.harness.engine.reading import Reading
-from dnabench.harness.report.check import Finding
-from dnabench.harness.report.check_model import check_model
+from dnabench.harness.report.check.findings import Finding
+from dnabench.harness.report.check.model import check_model
 from dnabench.harness.types import ModelInfo
 
 

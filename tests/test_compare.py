@@ -10,9 +10,9 @@ from compare_records import compared, operand, record, rows
 from sklearn.metrics import accuracy_score, matthews_corrcoef
 
 from dnabench.harness.errors import RequestError
-from dnabench.harness.report.compare import _unseen_in_mean
-from dnabench.harness.report.compare_table import compare_table
-from dnabench.harness.report.operands import Operand
+from dnabench.harness.report.compare.compare import _unseen_in_mean
+from dnabench.harness.report.compare.operands import Operand
+from dnabench.harness.report.compare.table import compare_table
 from dnabench.harness.stats.multiple import holm
 from dnabench.harness.stats.paired import Difference
 from dnabench.harness.stats.verdict import Rules, equivalent, verdict

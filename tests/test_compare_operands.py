@@ -17,10 +17,10 @@ from git_folder import commit, repository
 
 from dnabench.harness.cli import run_words
 from dnabench.harness.errors import RequestError
-from dnabench.harness.report.compare import How, compare_groups
-from dnabench.harness.report.compare_seeds import leave_out
-from dnabench.harness.report.compare_table import compare_table
-from dnabench.harness.report.operands import Operand, matched, operands
+from dnabench.harness.report.compare.compare import How, compare_groups
+from dnabench.harness.report.compare.operands import Operand, matched, operands
+from dnabench.harness.report.compare.seeds import leave_out
+from dnabench.harness.report.compare.table import compare_table
 from dnabench.harness.run import npz
 from dnabench.harness.stats.permutation import swap_p
 from dnabench.harness.stats.verdict import Rules

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import dnabench
-from dnabench.harness.report.check_results import check_results
+from dnabench.harness.report.check.results import check_results
 from dnabench.harness.run import npz
 from dnabench.harness.run.store import read_predictions
 from dnabench.harness.types import Predictions

@@ -13,9 +13,9 @@ from scipy.stats import t as student
 from sklearn.metrics import accuracy_score
 
 from dnabench.harness.errors import RecordError, RequestError
-from dnabench.harness.report.gate import Gate, GateRules, Judged, gate
-from dnabench.harness.report.gate_pairs import pairs, renames
-from dnabench.harness.report.gate_table import gate_table
+from dnabench.harness.report.gate.gate import Gate, GateRules, Judged, gate
+from dnabench.harness.report.gate.pairs import pairs, renames
+from dnabench.harness.report.gate.table import gate_table
 from dnabench.harness.stats.multiple import holm
 from dnabench.harness.stats.verdict import unseen, widened
 from dnabench.harness.types import RunRecord

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnabench.harness.report.gate import Gate, GateRules, Judged
-from dnabench.harness.report.gate_ci import annotation, github, junit
+from dnabench.harness.report.gate.ci import annotation, github, junit
+from dnabench.harness.report.gate.gate import Gate, GateRules, Judged
 
 CELLS = (
     Judged("toy/x", "kmer", verdict="fail", reason="lost: failed: <b>&\"'\x00\x1b]]>\nsecond line"),

@@ -7,7 +7,7 @@ import pytest
 from compare_records import BINARY, rows
 from scipy.special import polygamma
 
-from dnabench.harness.report.gate_noise import Spread, _inverse_trigamma, moderated, spread
+from dnabench.harness.report.gate.noise import Spread, _inverse_trigamma, moderated, spread
 from dnabench.harness.stats.paired import paired_difference
 from dnabench.harness.types import Dependence
 

@@ -10,7 +10,7 @@ from gate_simulation import WORLDS, World, alarms, caught, separation
 from scipy.special import ndtr
 from scipy.stats import binom
 
-from dnabench.harness.report.gate import GateRules
+from dnabench.harness.report.gate.gate import GateRules
 
 RULES = GateRules(resamples=256)
 

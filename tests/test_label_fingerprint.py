@@ -20,11 +20,11 @@ from dnabench.harness.data.fingerprint import content_keys, fingerprint_labels
 from dnabench.harness.data.identity import test_facts as facts_of_test
 from dnabench.harness.data.load import DataOptions, load_splits
 from dnabench.harness.errors import ChecksumError, DataError, RequestError
-from dnabench.harness.report.check_results import check_results
-from dnabench.harness.report.check_tasks import check_tasks
+from dnabench.harness.report.check.results import check_results
+from dnabench.harness.report.check.tasks import check_tasks
 from dnabench.harness.report.merge import merge
-from dnabench.harness.report.pack import pack
-from dnabench.harness.report.submitted import submitted_record
+from dnabench.harness.report.submit.operand import submitted_record
+from dnabench.harness.report.submit.pack import pack
 from dnabench.harness.run import npz
 from dnabench.harness.run.store import read_predictions
 from dnabench.harness.types import Predictions, Target
@@ -185,7 +185,7 @@ def test_a_file_of_predictions_is_an_operand_only_with_the_tasks_labels(tree: Pa
 def test_without_a_fingerprint_labels_are_not_compared_and_the_reason_is_said(
     tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dnabench.harness.report.truth.test_facts", lambda task: None)
+    monkeypatch.setattr("dnabench.harness.report.check.truth.test_facts", lambda task: None)
     (found,) = check_results(tree, intervals=False)
     reason = "the data are not here, and the task file has no fingerprint of them"
     assert found.text.endswith(f"labels not compared: {reason}")

@@ -11,8 +11,8 @@ import pytest
 import dnabench
 from dnabench.harness.cli import run_words
 from dnabench.harness.errors import RecordError, RequestError
-from dnabench.harness.report.check import faulty
-from dnabench.harness.report.check_results import check_results
+from dnabench.harness.report.check.findings import faulty
+from dnabench.harness.report.check.results import check_results
 from dnabench.harness.report.merge import merge
 from dnabench.harness.run.record import with_failed_seeds
 from dnabench.harness.run.record_json import steady

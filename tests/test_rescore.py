@@ -15,8 +15,8 @@ from sklearn.metrics import balanced_accuracy_score, matthews_corrcoef, roc_auc_
 import dnabench
 from dnabench.harness.cli import run_words
 from dnabench.harness.errors import RequestError
-from dnabench.harness.report.check import faulty
-from dnabench.harness.report.check_results import check_results
+from dnabench.harness.report.check.findings import faulty
+from dnabench.harness.report.check.results import check_results
 from dnabench.harness.report.recall import recall
 from dnabench.harness.report.rescore import rescore, rescored_table
 from dnabench.harness.run.store import read_records

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from dnabench.harness.report.check_results import check_results
+from dnabench.harness.report.check.results import check_results
 from dnabench.harness.run.store import read_records
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"

@@ -21,7 +21,7 @@ from dnabench.adapters.ports.common import fill, parameters, read_weights
 from dnabench.adapters.pretrained import Pretrained
 from dnabench.harness.engine.reading import Reading, embed, log_likelihood
 from dnabench.harness.errors import AdapterError, RequestError
-from dnabench.harness.report.check_model import check_model
+from dnabench.harness.report.check.model import check_model
 
 pytestmark = pytest.mark.usefixtures("one_thread", "without_gradients")
 

@@ -16,11 +16,11 @@ from dnabench.harness.cli import run_words
 from dnabench.harness.data.fingerprint import content_keys
 from dnabench.harness.data.load import DataOptions, load_splits
 from dnabench.harness.errors import DataError, RequestError
-from dnabench.harness.report.check import faulty
-from dnabench.harness.report.check_results import check_results
-from dnabench.harness.report.sheet import _classes
-from dnabench.harness.report.submission import read_submission
-from dnabench.harness.report.submit import Claim, Where, submit
+from dnabench.harness.report.check.findings import faulty
+from dnabench.harness.report.check.results import check_results
+from dnabench.harness.report.submit.match import read_submission
+from dnabench.harness.report.submit.record import Claim, Where, submit
+from dnabench.harness.report.submit.sheet import _classes
 from dnabench.harness.run.npz import to_bytes
 from dnabench.harness.run.store import read_records
 from dnabench.harness.types import Target, Task

@@ -14,7 +14,7 @@ from . import options as o
 if TYPE_CHECKING:
     from ..data.sources import DataOptions
     from ..making import Loading
-    from ..report.check import Finding
+    from ..report.check.findings import Finding
 
 Names = Annotated[list[str], Argument(help="Models, tasks, suites or results folders.", metavar="NAME")]
 Tasks = Annotated[list[str], Option("-t", "--task", help="Tasks, suites or suite files.", metavar="TASK")]
@@ -51,7 +51,7 @@ def check(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
     """
     face = o.form(format_name, as_json, piped="console")
     from ..data.sources import DataOptions
-    from ..report.check import faulty, findings_table
+    from ..report.check.findings import faulty, findings_table
     from .out import show_table
 
     models, tasks, folders = _sorted(names)
@@ -86,7 +86,7 @@ def _sorted(names: list[str]) -> tuple[list[str], list[str], list[Path]]:
 
 def _golden(names: list[str], file: Path | None, how: Loading) -> list[Finding]:
     from ..registry import find_model
-    from ..report.check_golden import check_golden, golden_entries, golden_entry
+    from ..report.check.golden import check_golden, golden_entries, golden_entry
 
     entries = [golden_entry(name, golden_entries(file)) for name in o.words(names)]
     models = (find_model(f"{entry['repo']}@{entry['revision']}", how=how) for entry in entries)
@@ -94,7 +94,7 @@ def _golden(names: list[str], file: Path | None, how: Loading) -> list[Finding]:
 
 
 def _models(names: list[str], args: list[str], how: Loading) -> list[Finding]:
-    from ..report.check_model import check_model
+    from ..report.check.model import check_model
 
     return [finding for adapter in o.adapters(names, o.model_args(args), "", how) for finding in check_model(adapter)]
 
@@ -102,8 +102,8 @@ def _models(names: list[str], args: list[str], how: Loading) -> list[Finding]:
 def _tasks(names: list[str], suites: list[str], where: DataOptions) -> list[Finding]:
     from ..errors import TaskFileError
     from ..registry import find_tasks, usable_suites
-    from ..report.check import Finding
-    from ..report.check_tasks import check_tasks
+    from ..report.check.findings import Finding
+    from ..report.check.tasks import check_tasks
 
     try:
         tasks = find_tasks(suites, names)
@@ -114,7 +114,7 @@ def _tasks(names: list[str], suites: list[str], where: DataOptions) -> list[Find
 
 
 def _results(root: Path, intervals: bool, where: DataOptions) -> list[Finding]:
-    from ..report.check_results import check_results
+    from ..report.check.results import check_results
 
     if not root.is_dir():
         raise RequestError(f"{root} is no folder of results.")

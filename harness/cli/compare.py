@@ -58,10 +58,10 @@ def compare(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
         raise RequestError(f"--alpha {share:g} --margin {margin:g}: alpha lies between 0 and 0.5, the margin above 0.")
     _known("--test", test, ("bootstrap", "permutation"))
     _known("--adjust", adjust, ("holm", "step-down"))
-    from ..report.compare import How, compare_groups
-    from ..report.compare_seeds import leave_out as without
-    from ..report.compare_table import compare_table
-    from ..report.operands import matched, task_metrics
+    from ..report.compare.compare import How, compare_groups
+    from ..report.compare.operands import matched, task_metrics
+    from ..report.compare.seeds import leave_out as without
+    from ..report.compare.table import compare_table
     from ..stats.verdict import Rules
     from .out import show_table
 

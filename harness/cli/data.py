@@ -13,7 +13,7 @@ from . import options as o
 
 if TYPE_CHECKING:
     from ..data.sources import DataOptions
-    from ..report.audit import Audit
+    from ..report.audit.audit import Audit
     from ..run.store import StoredRecord
 
 FORMATS = ("console", "md", "json", "html")
@@ -91,10 +91,10 @@ def _text(names: Sequence[str], face: str, where: tuple[DataOptions, Path], want
     if places and rest:
         raise RequestError(f"audit folders of places and tasks one by one: {places[0]} is a folder, {rest[0]} a task.")
     if places:
-        from ..report.audit_text import places_text
+        from ..report.audit.text import places_text
 
         return places_text(places, face, _width())
-    from ..report.audit_text import audit_text
+    from ..report.audit.text import audit_text
 
     return audit_text(_audit(rest, where, wanted), face, _width())
 
@@ -117,7 +117,7 @@ def _sets(folder: Path) -> list[Path]:
 
 def _audit(names: Sequence[str], where: tuple[DataOptions, Path], wanted: tuple[bool, bool, bool]) -> Audit:
     from .. import registry
-    from ..report.audit import Asked, audit_tasks
+    from ..report.audit.audit import Asked, audit_tasks
 
     options, results = where
     tasks = registry.find_tasks((), names)

@@ -11,7 +11,7 @@ from ..errors import RequestError, nearest
 from . import options as o
 
 if TYPE_CHECKING:
-    from ..report.gate import Gate
+    from ..report.gate.gate import Gate
 
 FACES = ("table", "md", "csv", "tex", "json", "junit", "github")
 PLACE = "A results folder, one below it, a model's name, or git:REV:path."
@@ -48,9 +48,9 @@ def gate(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
         raise RequestError(
             f"--alpha {alpha:g} --margin {margin:g}: alpha lies between 0 and 0.5, the margin from 0 up."
         )
-    from ..report.gate import GateRules
-    from ..report.gate import gate as judged
-    from ..report.gate_operands import Choice, gate_pairs
+    from ..report.gate.gate import GateRules
+    from ..report.gate.gate import gate as judged
+    from ..report.gate.operands import Choice, gate_pairs
 
     choice = Choice(tuple(o.words(suite)), tuple(o.words(task)), tuple(o.words(model)))
     found = gate_pairs((base, new), results, choice, o.words(renamed))
@@ -68,8 +68,8 @@ def _face(name: str, as_json: bool) -> str:
 
 
 def _printed(made: Gate, face: str, names: tuple[str, str]) -> str:
-    from ..report.gate_ci import github, junit
-    from ..report.gate_table import gate_json, gate_table
+    from ..report.gate.ci import github, junit
+    from ..report.gate.table import gate_json, gate_table
     from ..report.render import render
     from .out import terminal_width
 

@@ -49,11 +49,11 @@ def _page(name: str, where: Where, args: list[str]) -> Page:
     if name.endswith(".json"):
         return _run_page(Path(name), output)
     if name in registry.families() and name not in registry.models() and not args:
-        from ..report.family_page import family_page
+        from ..report.show.family import family_page
 
         return family_page(registry.families()[name])
     if registry.names_model(name):
-        from ..report.pages import model_page
+        from ..report.show.model import model_page
 
         adapter = registry.find_model(name, o.model_args(args))
         return model_page(
@@ -69,7 +69,7 @@ def _page(name: str, where: Where, args: list[str]) -> Page:
 
 def _suite_page(name: str, where: Where) -> Page:
     from .. import registry
-    from ..report.suite_page import suite_page
+    from ..report.show.suite import suite_page
 
     options, output, _ = where
     suite = registry.load_suite(name)
@@ -87,7 +87,7 @@ def _task_page(name: str, where: Where) -> Page:
     if len(found) > 1:
         raise RequestError(f"{name!r} fits {len(found)} tasks: show one of them, such as {found[0].name}.")
     from ..report.published import gathered
-    from ..report.task_page import task_page
+    from ..report.show.task import task_page
 
     task = found[0]
     # The folder of a checkout need not be here: an installed dnabench brings its own.
@@ -114,7 +114,7 @@ def _known(name: str) -> str:
 
 
 def _run_page(path: Path, output: Path) -> Page:
-    from ..report.pages import run_page
+    from ..report.show.model import run_page
     from ..run.store import StoredRecord, read_record
 
     found = next((p for p in (path, output / path, output / "runs" / path) if p.is_file()), None)

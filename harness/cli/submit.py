@@ -57,8 +57,8 @@ def submit(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
     if not (task and model):
         raise RequestError("submit for which task, under which name? --task TASK --as NAME.")
     from ..registry import find_tasks
-    from ..report.submit import Claim, Where
-    from ..report.submit import submit as submitted
+    from ..report.submit.record import Claim, Where
+    from ..report.submit.record import submit as submitted
     from ..report.tables import score_table
     from .out import say, show_table
 
@@ -76,7 +76,7 @@ def submit(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
 
 def _pack(run: Path, output: Path, options: DataOptions, face: str) -> int:
     from ..report.merge import merge_table
-    from ..report.pack import pack
+    from ..report.submit.pack import pack
     from .out import show_table
 
     show_table(merge_table(pack(run, output, options)), face)

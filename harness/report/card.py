@@ -20,7 +20,7 @@ from .cells import cell, metric_title
 from .charts import Bar, forest
 from .page import fact_text
 from .render import Table, render
-from .submit import PROTOCOL as SUBMITTED
+from .submit.record import PROTOCOL as SUBMITTED
 from .tables import value_text
 
 if TYPE_CHECKING:

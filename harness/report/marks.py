@@ -14,7 +14,7 @@ from ..stats.suite import suite_mean
 from ..stats.verdict import POWER, Rules, detectable
 from ..types import Predictions, RunRecord
 from .cells import Cell
-from .compare import dependence_of, target_of
+from .compare.compare import dependence_of, target_of
 from .evidence import group_notes
 
 

@@ -36,7 +36,7 @@ def mean_score(found: Sequence[Cell]) -> Score:
 def _part(one: Cell) -> Joint | None:
     """A table of this model alone."""
     from ..stats.joint import joint
-    from .compare import dependence_of, target_of
+    from .compare.compare import dependence_of, target_of
 
     record = one.record
     if record is None or record.outputs is None:

@@ -18,7 +18,7 @@ from ..errors import RecordError, RequestError
 from ..run.record_json import steady
 from ..run.store import Pair, StoredRecord, read_predictions, read_record, read_records, update
 from ..types import RunRecord
-from .check_results import SCORED, expected_parts
+from .check.results import SCORED, expected_parts
 from .render import Table
 from .unite import contradiction, united
 

@@ -18,7 +18,7 @@ from ..run.store import Pair, StoredRecord, update
 from ..stats.intervals import score_predictions
 from ..types import Predictions, RunRecord, Score, Target
 from .cells import cell, cells, column_names, metric_title
-from .compare import dependence_of, target_of
+from .compare.compare import dependence_of, target_of
 from .recall import METRIC as RECALL
 from .recall import recall
 from .render import MISSING, Table

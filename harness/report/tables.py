@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..types import RunRecord, Score
-from .audit_marks import LEAK_NOTES, TRIVIAL_NOTE, leak_marks, trivial_marks
+from .audit.marks import LEAK_NOTES, TRIVIAL_NOTE, leak_marks, trivial_marks
 from .cells import Cell, cells, column_names, rarest_class
 from .evidence import rare_notes
 from .means import mean_score

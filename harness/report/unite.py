@@ -13,7 +13,7 @@ from ..run.record import with_failed_seeds
 from ..run.record_json import FAILED_SEEDS, plain
 from ..stats.intervals import score_predictions
 from ..types import Predictions, RunRecord, Score
-from .compare import dependence_of, target_of
+from .compare.compare import dependence_of, target_of
 
 Scored = tuple[RunRecord, Predictions]
 SHARED = ("load", "audit", "score")

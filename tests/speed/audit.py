@@ -49,7 +49,7 @@ def _facts(data: Path) -> bool:
 
 def _whole_audit(data: Path) -> bool:
     """Facts, five shortcut cells with their intervals, scores without leaked rows; nothing kept from before."""
-    from dnabench.harness.report.audit import Asked, audit_tasks
+    from dnabench.harness.report.audit.audit import Asked, audit_tasks
     from dnabench.harness.stats.bootstrap import compiles
 
     task, options = _task(data)

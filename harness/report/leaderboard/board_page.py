@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from .. import charts
 from ..cells import metric_title
-from ..compare_table import p_text, signed
+from ..compare.table import p_text, signed
 from ..render import MISSING
 from ..tables import number
 from .literature import PublishedRow, published_rows

@@ -8,7 +8,7 @@ from typing import Any
 from ...metrics import METRICS
 from .. import charts
 from ..cells import metric_title, without_duplicates
-from ..compare_table import signed
+from ..compare.table import signed
 from ..page import fact_text
 from ..render import MISSING
 from ..tables import LEAK_SHARE, number

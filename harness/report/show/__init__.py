@@ -1,0 +1,1 @@
+"""One page on one thing: a task, a suite, a family of models, a model or a run."""
