@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from dnabench.harness.errors import Unavailable
 
 from .card import Config
+from .files import title
 
 if TYPE_CHECKING:
     from dnabench.harness.engine.reader import Tokenizer
@@ -21,7 +22,7 @@ def byte_pairs(config: Config, folder: Path | None) -> Tokenizer:
 
     found = [folder / name for name in FILES if (folder / name).is_file()] if folder else []
     if not found:
-        where = f"{folder.name} has" if folder else "a model without a folder has"
+        where = f"{title(folder)} has" if folder else "a model without a folder has"
         raise Unavailable(
             f"{where} no tokenizer.json, which this family's tokens are read from: put it beside config.json"
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dnabench.harness.errors import AdapterError
+
 from .card import HUMAN, Card, Checkpoint, Config, always, port, vocabulary
 
 if TYPE_CHECKING:
@@ -29,10 +31,16 @@ def serves(config: Config) -> bool:
 
 
 def tokenizer(config: Config, folder: Path | None) -> Tokenizer:
-    """A k-mer from every base, in one piece however long the row is."""
-    from .tokenizers import Overlapping
+    """A k-mer from every base, in one piece however long the row is; ids by vocab.txt where there is one."""
+    from .tokenizers import DNABERT_SPECIALS, Overlapping, kmers
+    from .vocabulary import read_vocabulary
 
-    return Overlapping(kmer(config) or 6, piece=None)
+    k, file = kmer(config) or 6, folder / "vocab.txt" if folder else None
+    listed = read_vocabulary(file) if file and file.is_file() else {}
+    lacks = [name for name in (*DNABERT_SPECIALS, *kmers(k)) if name not in listed]
+    if listed and lacks:
+        raise AdapterError(f"{file} lacks {lacks[0]}: it lists no tokens of a DNABERT of {k}-mers")
+    return Overlapping(k, piece=None, listed=listed)
 
 
 def context(config: Config) -> tuple[int, int]:

@@ -31,12 +31,22 @@ def weight_files(folder: Path) -> list[Path]:
     """
     found = [folder / name for name in WEIGHTS if (folder / name).is_file()]
     if not found:
-        raise Unavailable(f"{folder.name} has no weights: none of {', '.join(WEIGHTS)} (--init random needs none)")
+        raise Unavailable(f"{title(folder)} has no weights: none of {', '.join(WEIGHTS)} (--init random needs none)")
     files = _shards(found[0]) if found[0].suffix == ".json" else found[:1]
     for file in files:
         if not file.is_file():
-            raise Unavailable(f"{folder.name} lacks {file.name}, which {found[0].name} names: complete the download")
+            raise Unavailable(f"{title(folder)} lacks {file.name}, which {found[0].name} names: complete the download")
     return files
+
+
+def title(folder: Path) -> str:
+    """What people call a folder: its name, or the repository's where it is a commit in the Hugging Face cache.
+
+    >>> title(Path("hub/models--org--name/snapshots/0123")), title(Path("my/model"))
+    ('org/name', 'model')
+    """
+    kept = folder.parent.name == "snapshots" and folder.parent.parent.name.startswith("models--")
+    return folder.parent.parent.name.removeprefix("models--").replace("--", "/", 1) if kept else folder.name
 
 
 def digest(files: Iterable[Path]) -> str:
@@ -48,10 +58,14 @@ def digest(files: Iterable[Path]) -> str:
     return f"sha256:{hashlib.sha256(lines.encode()).hexdigest()}"
 
 
-def settings_digest(config: Mapping[str, Any], folder: Path | None) -> str:
-    """Twelve digits for the configuration and the tokenizer's files, which change what a model says as weights do."""
+def settings_digest(config: Mapping[str, Any], folder: Path | None, *, code: bool = False) -> str:
+    """Twelve digits for the configuration and the tokenizer's files, which change what a model says as weights do.
+
+    So does the `code` of a repository, where that is run.
+    """
     text = json.dumps(config, sort_keys=True)
     held = [folder / name for name in TOKENIZER if (folder / name).is_file()] if folder else []
+    held += sorted(folder.rglob("*.py")) if folder and code else []
     sums = [_sha256(file, file.stat().st_mtime_ns) for file in held]
     return hashlib.sha256("\n".join([text, *sums]).encode()).hexdigest()[:12]
 

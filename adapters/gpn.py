@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dnabench.harness.errors import AdapterError
+
 from .card import Card, Checkpoint, Config, always, port
 
 if TYPE_CHECKING:
@@ -12,9 +14,12 @@ if TYPE_CHECKING:
 
 
 def tokenizer(config: Config, folder: Path | None) -> Tokenizer:
-    """Single bases, nothing around them."""
+    """Single bases, nothing around them; AdapterError for a network that reads an alignment beside them."""
     from .tokenizers import GPN
 
+    features = config.get("n_aux_features")
+    if features:
+        raise AdapterError(f"n_aux_features is {features}: this GPN reads an alignment, of which there is none here")
     return GPN
 
 

@@ -24,11 +24,11 @@ V2 = "InstaDeepAI/nucleotide-transformer-v2-"
 def tokenizer(config: Config, folder: Path | None) -> Tokenizer:
     """Whole k-mers from the left, single letters elsewhere; by vocab.txt, else by the number of rows."""
     from .tokenizers import Blocks, nt_vocabulary
+    from .vocabulary import read_vocabulary
 
     file = folder / "vocab.txt" if folder else None
     if file and file.is_file():
-        names = file.read_text(encoding="utf-8").split("\n")
-        return Blocks({name: token for token, name in enumerate(names) if name})
+        return Blocks(read_vocabulary(file))
     return Blocks(nt_vocabulary(*version_of(int(config["vocab_size"]))))
 
 
@@ -45,9 +45,16 @@ def version_of(rows: int) -> tuple[str, int]:
     raise AdapterError(f"a vocabulary of {rows} is no Nucleotide Transformer's, and the folder has no vocab.txt")
 
 
-def context(config: Config) -> tuple[int, int]:
-    """Positions but the two that ESM leaves out; <cls> takes one token, each other one k bases at most."""
-    tokens, (_, k) = int(config.get("max_position_embeddings", 1026)) - 2, version_of(int(config["vocab_size"]))
+def context(config: Config) -> tuple[int, int | None]:
+    """Positions but the two that ESM leaves out; <cls> takes one token, each other one k bases at most.
+
+    Where the number of rows does not tell k, tokens alone are the limit: a vocab.txt may list fewer.
+    """
+    tokens = int(config.get("max_position_embeddings", 1026)) - 2
+    try:
+        _, k = version_of(int(config["vocab_size"]))
+    except AdapterError:
+        return tokens, None
     return tokens, (tokens - 1) * k
 
 

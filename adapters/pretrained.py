@@ -239,7 +239,7 @@ class Pretrained:
 
     @cached_property
     def _settings(self) -> str:
-        return settings_digest(self.config, self.folder)
+        return settings_digest(self.config, self.folder, code=self.card.in_folder)
 
     @property
     def _objective(self) -> str:

@@ -92,8 +92,16 @@ class Blocks:
 
     vocabulary: Mapping[str, int]
     left: bool = False
-    pad: int = field(init=False, default=1)
-    mask: int = field(init=False, default=2)
+
+    @property
+    def pad(self) -> int:
+        """Id of <pad>."""
+        return self.vocabulary["<pad>"]
+
+    @property
+    def mask(self) -> int:
+        """Id of <mask>."""
+        return self.vocabulary["<mask>"]
 
     def encode(self, sequence: str) -> Tokens:
         """<cls>, then the k-mers and letters; there is no end token."""
@@ -142,6 +150,7 @@ class Overlapping:
     """DNABERT's tokens: a k-mer from every base, [CLS] in front and [SEP] behind; other letters make it unknown.
 
     From 510 k-mers on the authors' tokenizer starts a new [CLS] … [SEP] after each 510; `piece=None` does not.
+    `listed` are the ids of a vocab.txt, where they may be others than the authors'.
 
     >>> Overlapping(3).encode("ACGTN").ids.tolist()
     [2, 16, 50, 1, 3]
@@ -149,15 +158,28 @@ class Overlapping:
 
     k: int
     piece: int | None = DNABERT_PIECE
-    pad: int = field(init=False, default=0)
-    mask: int = field(init=False, default=4)
+    listed: Mapping[str, int] = field(default_factory=dict)
     left: bool = field(init=False, default=False)
-    specials: frozenset[int] = field(init=False, default=frozenset({0, 2, 3, 4}))
+
+    @cached_property
+    def pad(self) -> int:
+        """Id of [PAD]."""
+        return self._marks["[PAD]"]
+
+    @cached_property
+    def mask(self) -> int:
+        """Id of [MASK]."""
+        return self._marks["[MASK]"]
+
+    @cached_property
+    def specials(self) -> frozenset[int]:
+        """Ids of [PAD], [CLS], [SEP], [MASK]; [UNK] stands for bases."""
+        return frozenset(token for name, token in self._marks.items() if name != "[UNK]")
 
     def encode(self, sequence: str) -> Tokens:
         """K-mer j covers the bases j … j + k - 1."""
-        starts = range(len(sequence) - self.k + 1)
-        ids = self._framed([self.vocabulary.get(sequence[j : j + self.k], 1) for j in starts], 2, 3)
+        starts, unknown = range(len(sequence) - self.k + 1), self._marks["[UNK]"]
+        ids = self._marked([self.vocabulary.get(sequence[j : j + self.k], unknown) for j in starts])
         return _tokens(ids, self._framed([(j, j + self.k) for j in starts], (0, 0), (0, 0)))
 
     def read(self, text: str) -> Ints:
@@ -166,17 +188,23 @@ class Overlapping:
         >>> Overlapping(3).read("ACG [MASK] GTA").tolist()
         [2, 16, 4, 57, 3]
         """
-        specials = {name: i for i, name in enumerate(DNABERT_SPECIALS)}
         words: list[str] = []
         for word in text.split():
-            words += [word] if word in specials else re.findall(r"[^\W_]+|[\W_]", word)
-        ids = [specials.get(word, self.vocabulary.get(word, 1)) for word in words]
-        return np.array(self._framed(ids, 2, 3), dtype=np.int64)
+            words += [word] if word in self._marks else re.findall(r"[^\W_]+|[\W_]", word)
+        known = {**self.vocabulary, **self._marks}
+        return np.array(self._marked([known.get(word, known["[UNK]"]) for word in words]), dtype=np.int64)
 
     @cached_property
     def vocabulary(self) -> dict[str, int]:
-        """K-mer to id, behind the special tokens."""
-        return {kmer: len(DNABERT_SPECIALS) + i for i, kmer in enumerate(kmers(self.k))}
+        """K-mer to id, behind the special tokens where no file says otherwise."""
+        return {kmer: self.listed.get(kmer, len(DNABERT_SPECIALS) + i) for i, kmer in enumerate(kmers(self.k))}
+
+    @cached_property
+    def _marks(self) -> dict[str, int]:
+        return {name: self.listed.get(name, i) for i, name in enumerate(DNABERT_SPECIALS)}
+
+    def _marked(self, tokens: list[int]) -> list[int]:
+        return self._framed(tokens, self._marks["[CLS]"], self._marks["[SEP]"])
 
     def _framed(self, tokens: list[T], first: T, last: T) -> list[T]:
         piece = self.piece or len(tokens) + 1

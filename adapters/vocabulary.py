@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from dnabench.harness.engine.reader import Tokenizer
 
@@ -29,6 +30,12 @@ def _names(tokenizer: Tokenizer) -> dict[str, int]:
     if isinstance(tokenizer, Letters | Blocks | Overlapping | Frames):
         return dict(tokenizer.vocabulary)
     return {}
+
+
+def read_vocabulary(file: Path) -> dict[str, int]:
+    """Token to id of a vocab.txt, a token per line, as transformers reads it."""
+    names = enumerate(file.read_text(encoding="utf-8").splitlines())
+    return {name.strip(): token for token, name in names if name.strip()}
 
 
 def clean(sequences: Sequence[str]) -> list[str]:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import torch
@@ -264,7 +264,10 @@ def complement(pairs: Mapping[str, int], vocabulary: int) -> Tensor:
 
 
 def from_config(config: Mapping[str, Any]) -> Caduceus:
-    """The network of a hub config.json."""
+    """The network of a hub config.json; AdapterError for state-space layers that are not mamba-ssm's first."""
+    known = {"use_fast_path", "layer_idx", "device", "dtype", *(one.name for one in fields(SSM))}
+    other = {key: value for key, value in (config.get("ssm_cfg") or {}).items() if key not in known}
+    require(other in ({}, {"layer": "Mamba1"}), f"ssm_cfg has {other}, and the port's layers are those of Mamba1.")
     return Caduceus(read_config(Config, config))
 
 

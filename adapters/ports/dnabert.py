@@ -26,6 +26,7 @@ DECODER = {
     "is_decoder": "attention to earlier tokens only",
     "add_cross_attention": "attention to another sequence",
     "pruned_heads": "layers with heads cut out",
+    "rope_theta": "rotary positions of that base",
 }
 """Keys of BERT's configurations that would make another network of it."""
 

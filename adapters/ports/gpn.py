@@ -42,7 +42,7 @@ class Config:
     dilation_double_every: int = 1
     dilation_max: int = 9999
     n_aux_features: int = 0
-    aux_features_vocab_size: int = 5
+    aux_features_vocab_size: int = 5  # 0, the hub's null: features are numbers as they are
     hidden_dropout_prob: float = 0.0
     initializer_range: float = 0.02
     tie_word_embeddings: bool = False
@@ -235,6 +235,8 @@ def from_config(config: Mapping[str, Any]) -> GPN | ConvNet:
     """The network of a hub config.json: `model_type` is GPN or ConvNet."""
     kind = config.get("model_type")
     require(kind in ("GPN", "ConvNet"), f"model_type {kind!r} is none of GPN, ConvNet.")
+    if "aux_features_vocab_size" in config:
+        config = {**config, "aux_features_vocab_size": config["aux_features_vocab_size"] or 0}
     if kind == "GPN":
         return GPN(read_config(Config, config))
     older = {"num_hidden_layers": "n_layers", "first_kernel_size": "kernel_size"}

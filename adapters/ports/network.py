@@ -195,17 +195,18 @@ def load_tied(
     """
     own = network.state_dict(keep_vars=True)
     given: dict[int, str] = {}
-    wrong = [name for name in weights if name not in own and not _fits(name, unused)]
+    wrong = [f"{name} (unknown)" for name in weights if name not in own and not _fits(name, unused)]
     for name in sorted(own.keys() & weights.keys()):
         first = given.setdefault(id(own[name]), name)
         if weights[name].shape != own[name].shape:
             wrong.append(f"{name} (of {_size(weights[name])}, not {_size(own[name])})")
         elif first != name and not torch.equal(weights[first], weights[name]):
             wrong.append(f"{name} (differs from {first}, which shares its tensor)")
-    wrong += [name for name, tensor in own.items() if id(tensor) not in given and not _fits(name, optional)]
+    lacking = [name for name, tensor in own.items() if id(tensor) not in given and not _fits(name, optional)]
+    wrong += [f"{name} (missing)" for name in lacking]
     if wrong:
         more = f" and {len(wrong) - NAMED} more" if len(wrong) > NAMED else ""
-        raise RuntimeError(f"missing, unknown, misshapen or contradictory: {', '.join(sorted(wrong)[:NAMED])}{more}")
+        raise RuntimeError(f"{', '.join(sorted(wrong)[:NAMED])}{more}")
     network.load_state_dict({name: weights[name] for name in given.values()}, strict=False)
 
 

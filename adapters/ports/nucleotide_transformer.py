@@ -61,6 +61,7 @@ class Config:
     pad_token_id: int = 1
     max_position_embeddings: int = 1026
     position_embedding_type: str = "absolute"
+    rope_theta: float = 10_000.0
     emb_layer_norm_before: bool = False
     token_dropout: bool = False
     add_bias_fnn: bool = True
@@ -149,13 +150,14 @@ class Encoder(nn.Module):
         super().__init__()
         self.head_size = config.hidden_size // config.num_attention_heads
         self.rotary = config.position_embedding_type == "rotary"
+        self.base = config.rope_theta
         self.layer = nn.ModuleList(Block(config) for _ in range(config.num_hidden_layers))
         self.emb_layer_norm_after = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
 
     def forward(self, x: Tensor, mask: Tensor | None, all_layers: bool) -> list[Tensor]:
         """The last state, normed; before it, if wanted, the embedding and the state after every block."""
         attend = None if mask is None else mask[:, None, None, :].bool()
-        angles = rotary_angles(x.shape[1], self.head_size, x.device) if self.rotary else None
+        angles = rotary_angles(x.shape[1], self.head_size, x.device, self.base) if self.rotary else None
         states = [x]
         for layer in self.layer:
             x = layer(x, attend, angles)

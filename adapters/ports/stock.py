@@ -46,7 +46,7 @@ class Stock(nn.Module):
     ) -> Output:
         """States (all of them if wanted) and logits for ids (batch, tokens); mask: 1 = a token."""
         body, head = self._parts()
-        said = body(input_ids=ids, attention_mask=mask, output_hidden_states=all_layers)
+        said = body(input_ids=ids, attention_mask=mask, output_hidden_states=all_layers, return_dict=True)
         states = said.last_hidden_state
         return Output(states, tuple(said.hidden_states or ()), head(states) if with_logits else None)
 
@@ -60,6 +60,9 @@ class Stock(nn.Module):
 
     def load_hub_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Puts the tensors of a hub file in by their names, packed as this version of transformers packs them."""
+        for front in ("module.", "_orig_mod."):
+            if all(name.startswith(front) for name in weights):
+                weights = {name.removeprefix(front): tensor for name, tensor in weights.items()}
         named = {f"model.{name}": tensor for name, tensor in packed(weights, self.model.state_dict()).items()}
         load_tied(self, named, tuple(f"model.{pattern}" for pattern in UNUSED))
 

@@ -20,6 +20,8 @@ CONFIG = "config.json"
 TOKENIZER = ("tokenizer.json", "tokenizer.json.gz", "vocab.txt", "tokenizer_config.json")
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 """In this order: pickled weights only where there are no safetensors."""
+BESIDE_CODE = (".json", ".txt", ".model")
+"""What a repository's own code reads its tokens from: vocab.json, merges.txt, special_tokens_map.json, spiece.model."""
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SECONDS = 10
 _TRUE = ("1", "true", "yes", "on")
@@ -57,7 +59,8 @@ def fetch_checkpoint(
         if "could not be reached" not in str(problem):
             raise
         return _kept_or(asked, weights, problem)
-    wanted = [*_wanted(asked, files, weights), *(file for file in files if code and file.endswith(".py"))]
+    wanted = _wanted(asked, files, weights)
+    wanted += [file for file in files if code and file not in wanted and _for_code(file)]
     here = [_get(asked, commit, file) for file in wanted]
     folder = here[0].parent
     for shard in _shards(folder, wanted):
@@ -101,6 +104,11 @@ def _wanted(asked: Repository, files: Sequence[str], weights: bool) -> list[str]
     if weights and not found:
         raise Unavailable(f"{where} has no weights that can be read: none of {', '.join(WEIGHTS)}")
     return [CONFIG, *(name for name in TOKENIZER if name in files), *(found if weights else [])]
+
+
+def _for_code(file: str) -> bool:
+    beside = file.endswith(BESIDE_CODE) and not file.endswith(".index.json") and "/" not in file
+    return beside or file.endswith(".py")
 
 
 def _shards(folder: Path, wanted: Sequence[str]) -> list[str]:

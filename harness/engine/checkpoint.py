@@ -44,6 +44,7 @@ class Checkpoint:
 
     def save(self, tensors: Tensors, state: Mapping[str, Any]) -> None:
         """Writes the state beside the file and puts it in its place; a full disk is a warning, not an end."""
+        from safetensors import SafetensorError
         from safetensors.torch import save_file
 
         kept = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
@@ -53,7 +54,7 @@ class Checkpoint:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             save_file(kept, waiting, {"dnabench": json.dumps(words, sort_keys=True)})
             os.replace(waiting, self.path)
-        except OSError as problem:
+        except (OSError, SafetensorError) as problem:  # safetensors has its own for a full disk
             _warn(f"the checkpoint {self.path} could not be written ({problem}): training goes on without it")
         finally:
             with suppress(OSError):
@@ -72,9 +73,10 @@ class Checkpoint:
             return None
 
     def remove(self) -> None:
-        """Nothing is left of a training that is finished."""
+        """Nothing is left of a training that is finished, nor of those that were killed while they wrote."""
         with suppress(OSError):
-            self.path.unlink(missing_ok=True)
+            for left in (self.path, *self.path.parent.glob(f"{self.path.name}.*.part")):
+                left.unlink(missing_ok=True)
 
 
 def place(folder: Path, parts: Iterable[bytes]) -> Checkpoint | None:

@@ -16,12 +16,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ..errors import AdapterError
 from ..sequence import lengths as bases_of
 from .batches import Index, halved, over_batches, token_batches
 from .devices import autocast, choose_devices, float32_only, possible_precision
 from .recipe import Precision, Recipe
 from .replicas import Replicas
-from .tuning import groups
+from .tuning import groups, running_statistics, set_training
 
 Collate = Callable[[Sequence[str]], Mapping[str, Tensor]]
 
@@ -40,6 +41,8 @@ class Network:
     def inputs(self, rows: Rows, device: torch.device) -> dict[str, Tensor]:
         """The keyword arguments for these rows, on a device."""
         found = self.collate([*rows.sequences, *rows.seconds])
+        if not isinstance(found, Mapping):
+            raise AdapterError(f"collate returned {type(found).__name__}; expected a mapping from names to tensors")
         if len(rows.seconds):
             found = {name: torch.stack(tensor.chunk(2), 1) for name, tensor in found.items()}
         return {name: _sent(tensor, device) for name, tensor in found.items()}
@@ -135,7 +138,7 @@ class Learner:
         share = self.lesson.weight(labels) / whole.weight
         inputs = self.network.inputs(whole.rows.at(part), device)
         with autocast(device, self.recipe.precision):
-            raw = module(**inputs)
+            raw = _trained_on(module, inputs, len(part))
         loss = self.lesson.loss(raw.float(), _sent(labels, device)) * share
         torch.autograd.backward(self.scaler.scale(loss))
         return loss.detach().double()
@@ -146,6 +149,19 @@ class _Batch:
     batch: Index
     rows: Rows
     weight: float
+
+
+def _trained_on(module: nn.Module, inputs: Mapping[str, Tensor], rows: int) -> Tensor:
+    """Raw outputs in training; one row alone, as the last of an epoch may be, is normed by what came before."""
+    try:
+        raw: Tensor = module(**inputs)
+    except ValueError as problem:
+        # One value has no spread: a batch norm refuses it, and the training would end for the sake of one row.
+        if rows > 1 or "more than 1 value per channel" not in str(problem):
+            raise
+        with running_statistics(module):
+            raw = module(**inputs)
+    return raw
 
 
 def _passes(lengths: Index, budget: int, devices: int) -> list[Index]:
@@ -173,7 +189,7 @@ def predict(network: Network, rows: Rows, recipe: Recipe) -> NDArray[np.float32]
         return lambda: raw.cpu().numpy()
 
     parts = over_batches([start], rows.lengths(), recipe.tokens_per_pass)
-    module.train(was_training)
+    set_training(module, was_training)
     if not parts:
         return np.zeros((0, 0), np.float32)
     found = np.empty((len(rows.sequences), *parts[0][1].shape[1:]), np.float32)

@@ -80,11 +80,11 @@ def convention(reader: Reader, reading: Reading) -> str:
     how = "each place masked by itself" if reading.likelihood != "one-pass" else "one pass, nothing masked"
     if reader.objective == "causal":
         how = "each from what stands before it"
+    strands = ", mean of both strands" if reading.strands == "averaged" else ""
     if reading.likelihood == "tokens":
-        return f"sum over tokens of ln p(token) among the whole vocabulary, {how}"
+        return f"sum over tokens of ln p(token) among the whole vocabulary, {how}{strands}"
     summed = any(len(text) > 1 for text in reader.text.values())
     what = "marginalised over tokens and renormalised over A, C, G, T" if summed else "renormalised over A, C, G, T"
-    strands = ", mean of both strands" if reading.strands == "averaged" else ""
     return f"sum over bases of ln p(base), {what}, {how}{strands}"
 
 

@@ -83,7 +83,7 @@ def _embed(reader: Reader, sequences: Sequence[str], reading: Reading) -> list[F
     vectors = _pooled(reader, cut, reading)
     if len(cut) == len(sequences):
         return list(vectors)
-    weights = np.array([piece.end - piece.start for piece in cut], np.float64)
+    weights = np.array([max(1, piece.end - piece.start) for piece in cut], np.float64)
     rows = np.array([piece.row for piece in cut])
     total = np.zeros((len(sequences), vectors.shape[1]))
     np.add.at(total, rows, vectors * weights[:, None])

@@ -27,7 +27,8 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
 }
 _MAY_BE_ZERO = ("patience", "warmup_steps", "max_steps", "evaluate_every", "max_tokens")
 _SHARES = ("warmup_ratio", "final_rate", "lora_dropout", "head_dropout")
-_UNSEARCHABLE = ("search", "device", "devices", "threads", "compile")
+_UNSEARCHABLE = ("search", "select", "device", "devices", "threads", "compile")
+"""`select` is what runs are compared by: with two of them there is no best one."""
 
 
 @dataclass(frozen=True)

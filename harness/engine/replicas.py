@@ -14,6 +14,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from .tuning import set_training
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -34,7 +36,7 @@ class Replicas:
     def train(self, mode: bool) -> None:
         """Training or evaluation mode, everywhere."""
         for module in self.modules:
-            module.train(mode)
+            set_training(module, mode)
 
     def spread(self) -> None:
         """Gives the copies the numbers of the first module, and forgets all gradients."""

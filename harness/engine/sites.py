@@ -202,9 +202,9 @@ def _located(
     owners = sites.pieces[rows][lines]
     spans = tokens.spans[tokens.edges[owners] + places[lines, columns]]
     token, base = covering(spans)
-    if len(rows) and (sites.bases[rows] != NOWHERE).any():
-        about = sites.bases[rows][lines][token] == base
-        token, base = token[about], base[about]
+    asked = sites.bases[rows][lines][token]
+    about = (asked == base) | (asked == NOWHERE)
+    token, base = token[about], base[about]
     inside = base - spans[token, 0]
     known = inside < parts.shape[2]
     token, base, inside = token[known], base[known], inside[known]

@@ -36,6 +36,8 @@ class Exam:
     sequences: Sequence[str]
     judge: Judge
     seconds: Sequence[str] = ()
+    identity: bytes = b""
+    """What the judge goes by beside the sequences: its metric and labels."""
 
 
 @dataclass
@@ -70,7 +72,8 @@ def train(  # noqa: PLR0913, PLR0917 - a training has these six parts
 
     Without an exam all steps are made and the last weights are kept. `seed` orders the rows; torch's own draws
     (dropout) come from its generator: see `devices.reproducible`. With a checkpoint, a training that was killed goes
-    on where it was, on the CPU to the same bytes. Raises DivergedError where no look found numbers.
+    on where it was, on the CPU to the same bytes; who needs the network no longer removes it. Raises DivergedError
+    where no look found numbers.
     """
     return _Training(Learner(network, lesson, recipe), exam, seed, checkpoint).run()
 
@@ -175,11 +178,8 @@ class _Training:
     def _finish(self) -> None:
         done, recipe, module = self.done, self.learner.recipe, self.learner.network.module
         done.recipe, done.skipped = recipe, self.learner.skipped
-        if self.checkpoint is not None:
-            if self.checkpoint.lasting:
-                self.checkpoint.save(*self._state())
-            else:
-                self.checkpoint.remove()
+        if self.checkpoint is not None and self.checkpoint.lasting:
+            self.checkpoint.save(*self._state())
         per_epoch = -(-len(self.lengths) // recipe.batch_size)
         if not self.best and (done.diverged or done.curve):
             what = "training loss" if done.diverged else "outputs for the dev rows"

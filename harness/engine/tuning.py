@@ -6,6 +6,8 @@ on) and `head`; `lora_targets`, `ia3_targets`, `ia3_feedforward` (suffixes of mo
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, cast
@@ -16,6 +18,8 @@ from ..errors import RequestError, needs_extra
 from .heads import Classifier, dense_head
 from .recipe import Recipe
 
+_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+
 
 @dataclass(frozen=True)
 class Trainable:
@@ -25,6 +29,8 @@ class Trainable:
     total: int
     targets: tuple[str, ...] = ()
     """What LoRA or IA3 was put on."""
+    missed: tuple[str, ...] = ()
+    """What the recipe wanted it on and this network does not have."""
 
 
 def prepare(module: nn.Module, recipe: Recipe) -> Trainable:
@@ -35,15 +41,17 @@ def prepare(module: nn.Module, recipe: Recipe) -> Trainable:
     """
     shape_head(module, recipe)
     targets: tuple[str, ...] = ()
+    missed: tuple[str, ...] = ()
     if recipe.mode != "full":
         network, head = _parts(module, recipe.mode)
         if recipe.mode == "head":
             network.requires_grad_(False)
         else:
             targets = _adapt(module, network, recipe)
+            missed = tuple(name for name in recipe.lora_targets if recipe.mode == "lora" and name not in targets)
         head.requires_grad_(True)
     sizes = [(p.numel(), p.requires_grad) for p in module.parameters()]
-    return Trainable(sum(n for n, trained in sizes if trained), sum(n for n, _ in sizes), targets)
+    return Trainable(sum(n for n, trained in sizes if trained), sum(n for n, _ in sizes), targets, missed)
 
 
 def shape_head(module: nn.Module, recipe: Recipe) -> None:
@@ -61,6 +69,28 @@ def shape_head(module: nn.Module, recipe: Recipe) -> None:
     if recipe.head == "dense":
         last = cast(nn.Linear, module.head)
         module.head = dense_head(module.width, last.out_features, recipe.head_dropout).to(last.weight.device)
+
+
+def set_training(module: nn.Module, mode: bool) -> None:
+    """Training or evaluation mode; batch norms whose own numbers are frozen keep their statistics as they are."""
+    module.train(mode)
+    for part in module.modules():
+        own = list(part.parameters(recurse=False)) if isinstance(part, _BATCH_NORMS) else []
+        if own and not any(p.requires_grad for p in own):
+            part.eval()
+
+
+@contextmanager
+def running_statistics(module: nn.Module) -> Iterator[None]:
+    """Inside, batch norms go by the statistics that they have gathered, and gather none."""
+    norms = [part for part in module.modules() if isinstance(part, _BATCH_NORMS) and part.training]
+    for norm in norms:
+        norm.eval()
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.train()
 
 
 def learnt(module: nn.Module) -> dict[str, Tensor]:
@@ -105,11 +135,14 @@ def _adapt(module: nn.Module, network: nn.Module, recipe: Recipe) -> tuple[str, 
     from peft import inject_adapter_in_model
 
     config, targets = _lora(module, network, recipe) if recipe.mode == "lora" else _ia3(module)
+    # peft passes over a name that nothing has, unless nothing has any of them.
+    names = [f".{name}" for name, _ in network.named_modules()]
+    there = tuple(target for target in targets if any(name.endswith(f".{target}") for name in names))
     try:
         inject_adapter_in_model(config, network)
     except ValueError as problem:
         raise RequestError(f"{recipe.mode} cannot be put on {', '.join(targets)}: {problem}") from problem
-    return targets
+    return there
 
 
 def _lora(module: nn.Module, network: nn.Module, recipe: Recipe) -> tuple[Any, tuple[str, ...]]:
