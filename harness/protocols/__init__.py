@@ -21,7 +21,7 @@ from ..errors import AdapterError, RequestError, nearest
 from ..metrics import find_metric
 from ..types import Adapter, Capability, Fit, InputKind, Inputs, Split, Task
 from .fit import TrainRows, model_name
-from .redraw import DEV_FOLDS, check_dev_folds, redrawn
+from .redraw import DEV_FOLDS, check_dev_folds, pooled, redrawn
 
 __all__ = [
     "DEV_FOLDS",
@@ -30,6 +30,7 @@ __all__ = [
     "TrainRows",
     "choose",
     "configure",
+    "pooled",
     "redrawn",
     "run_protocol",
     "seeds_of",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ from ..engine.search import Tried
 from ..engine.targets import Objective
 from ..engine.training import Exam, Lesson, Network, Trained, train
 from ..engine.tuning import Trainable, prepare
-from ..errors import RequestError
+from ..errors import AdapterError, RequestError
 from ..metrics import METRICS
 from ..types import Inputs, Split
 from .fit import bases_seen, count_bases, model_name
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 PAIR_WIDTH = 128
 """Numbers per row that are compared where a network knows nothing of pairs."""
-VERSION = b"1"
+VERSION = b"2"
 """Of checkpoints: raised when a training that goes on would not be the one that began."""
 
 
@@ -57,6 +57,8 @@ class Course:
         with reproducible(self.seed, choose_device(recipe.device), recipe.threads):
             module = self._module()
             self.trainable[id(module)] = prepare(module, recipe)
+            if not self.trainable[id(module)].trainable:
+                raise AdapterError(f"{model_name(self.adapter)}: its network has no numbers that can be trained")
             network = Network(module, collate_of(self.adapter, recipe))
             objective = self.objective
             labels = objective.labels(self.rows.labels)
@@ -79,13 +81,11 @@ class Course:
 
     def _module(self) -> torch.nn.Module:
         outputs, length = self.rows.target.outputs, self._longest()
-        if not len(self.rows.inputs.seconds):
-            module: torch.nn.Module = self.adapter.module(outputs, length)
-        elif _takes(self.adapter.module, "kind"):
-            module = self.adapter.module(outputs, length, kind="pair")
-        else:
-            module = Paired(self.adapter.module(PAIR_WIDTH, length), PAIR_WIDTH, outputs)
-        return module
+        if len(self.rows.inputs.seconds):
+            if _takes(self.adapter.module, "kind"):
+                return _network(self.adapter, outputs, length, kind="pair")
+            return Paired(_network(self.adapter, PAIR_WIDTH, length), PAIR_WIDTH, outputs)
+        return _network(self.adapter, outputs, length)
 
     def _longest(self) -> int:
         """Bases of the longest row of the task; labels play no part in it."""
@@ -96,12 +96,26 @@ class Course:
     def _depends_on(self, module: torch.nn.Module, recipe: Recipe) -> Iterator[bytes]:
         """All that the numbers of a training depend on: a checkpoint of another one must never be found."""
         yield VERSION + version("torch").encode()
-        yield json.dumps([recipe.as_config(), self.seed, type(module).__name__], sort_keys=True).encode()
+        # Options of the model that leave its first weights as they are change the training all the same: a pooling.
+        options = getattr(getattr(self.adapter, "info", None), "options", {})
+        known = [recipe.as_config(), self.seed, type(module).__name__, asdict(self.rows.target), options]
+        yield json.dumps(known, sort_keys=True, default=str).encode()
         yield digest(module.state_dict()).encode()
         exam = (self.exam.sequences, self.exam.seconds) if self.exam else ((), ())
         for side in (self.rows.sequences, self.rows.inputs.seconds, *exam):
             yield "\n".join(side).encode()
         yield np.ascontiguousarray(self.rows.labels).tobytes()
+        yield self.exam.identity if self.exam else b""
+
+
+def _network(adapter: Any, *size: int, **kind: str) -> torch.nn.Module:
+    """What the adapter's `module` returns; AdapterError where that is no torch module."""
+    import torch
+
+    made = adapter.module(*size, **kind)
+    if not isinstance(made, torch.nn.Module):
+        raise AdapterError(f"{model_name(adapter)}: module returned {type(made).__name__}; expected a torch.nn.Module")
+    return made
 
 
 def collate_of(adapter: Any, recipe: Recipe) -> Collate:
@@ -153,7 +167,9 @@ def account(course: Course, trained: Trained, tried: Sequence[Tried], asked: Map
         found["adapted"] = list(facts.targets)
     if tried:
         found["search"] = _search(metric, tried, recipe)
-    return found | {"notes": notes(trained, tried, asked)}
+    missed = ", ".join(facts.missed)
+    partly = [f"nothing in this network is called {missed}: LoRA was put on the rest"] if missed else []
+    return found | {"notes": [*notes(trained, tried, asked), *partly]}
 
 
 def _curve(curve: Sequence[tuple[float, ...]], recipe: Recipe) -> tuple[list[float], list[float]]:

@@ -87,15 +87,19 @@ def finetune(adapter: Any, rows: TrainRows, test: Inputs, config: Mapping[str, A
         raise RequestError("finetune: train and test must both hold pairs, or neither.")
     from ..engine.search import searched
     from ..engine.targets import collapsed, objective_of
+    from ..engine.training import DivergedError
     from .course import Course, account, bases_share
 
     start = perf_counter()
     dev = usable_dev(rows)
     objective = objective_of(rows.train.target, rows.train.labels)
     course = Course(adapter, rows.train, test, objective, _exam(dev, objective, config), seed)
-    trained, tried = searched(
-        recipe, partial(course.train, lasting=bool(recipe.search)), judged=course.exam is not None
-    )
+    lasting = partial(course.train, lasting=bool(recipe.search))
+    try:
+        trained, tried = searched(recipe, lasting, judged=course.exam is not None)
+    except DivergedError:
+        course.forget()
+        raise
     middle = perf_counter()
     outputs = objective.outputs(course.raw(trained))
     end = perf_counter()
@@ -130,4 +134,5 @@ def _exam(dev: Split, objective: Objective, config: Mapping[str, Any]) -> Exam |
         minus = -float(objective.loss(torch.from_numpy(raw).float(), labels))
         return (minus, merit) if by_loss else (merit, minus)
 
-    return Exam(dev.sequences, judge, dev.inputs.seconds)
+    identity = f"{config['metric']}\n".encode() + np.ascontiguousarray(dev.labels).tobytes()
+    return Exam(dev.sequences, judge, dev.inputs.seconds, identity)

@@ -32,7 +32,7 @@ def redrawn(rows: TrainRows, folds: int, seed: int, task: Task) -> TrainRows:
     set, one fixed test set). Rows of one sequence on either strand, and of one group, stay together. Raises
     DataError where there are fewer of those than parts.
     """
-    whole = _joined(rows.train, rows.dev)
+    whole = pooled(rows)
     column = task.split_rule.groups or task.dependence.groups
     part = draw_folds(whole.inputs, whole.columns.get(column or ""), SplitRule(folds=folds, seed=task.split_rule.seed))
     chosen = part == seed % folds
@@ -41,7 +41,9 @@ def redrawn(rows: TrainRows, folds: int, seed: int, task: Task) -> TrainRows:
     )
 
 
-def _joined(train: Split, dev: Split) -> Split:
+def pooled(rows: TrainRows) -> Split:
+    """Train and dev as one split, with the columns that both have: what the parts are cut from."""
+    train, dev = rows.train, rows.dev
     inputs = Inputs([*train.inputs.sequences, *dev.inputs.sequences], [*train.inputs.seconds, *dev.inputs.seconds])
     shared = [name for name in train.columns if name in dev.columns]
     columns = {name: np.concatenate([train.columns[name], dev.columns[name]]) for name in shared}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +16,14 @@ from ..audit.kept import facts_of
 from ..data.fingerprint import content_keys
 from ..data.folds import fold_splits
 from ..data.load import DataOptions, load_splits
-from ..protocols import TrainRows
+from ..protocols import DEV_FOLDS, TrainRows, pooled
 from ..types import Inputs, Splits, Task
 from .plan import data_key
+
+if TYPE_CHECKING:
+    from ..types import Labels
+
+_SPAN = ("start", "end")
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,28 @@ class Met:
     def data(self) -> dict[str, str]:
         return data_key(self.splits)
 
+    @property
+    def columns(self) -> dict[str, Labels]:
+        """What is stored beside a task's predictions; the places of `intervals` stand in the task's own table."""
+        whole = self.splits.test.columns
+        left = _SPAN if self.task.source.kind == "intervals" else ()
+        return {name: cells for name, cells in whole.items() if name not in left} | {"in_train": self.in_train}
+
+    @cached_property
+    def in_train_or_dev(self) -> NDArray[np.uint8]:
+        """As `in_train`, of train and dev together."""
+        return _in_train(tuple(replace(fold, rows=_all_learnt(fold.rows)) for fold in self.folds), len(self.in_train))
+
+    def for_config(self, config: Mapping[str, Any]) -> Met:
+        """The task as this configuration meets it: where parts of train and dev are dev in turn, all of both is learnt.
+
+        Its test rows are then counted against both, whichever parts have been run so far.
+        """
+        if not config.get(DEV_FOLDS):
+            return self
+        in_train = self.in_train_or_dev
+        return replace(self, in_train=in_train, audit={**self.audit, **_leaks(in_train)})
+
 
 def meet(task: Task, options: DataOptions) -> Met:
     """Load and audit a task once for all models.
@@ -85,6 +113,10 @@ def _folds(task: Task, splits: Splits) -> tuple[Fold, ...]:
         return (Fold(TrainRows(splits.train, splits.dev), test, np.arange(len(test))),)
     cuts = fold_splits(splits.test, task.split_rule)
     return tuple(Fold(TrainRows(train, dev), _rows(test, places), places) for train, dev, places in cuts)
+
+
+def _all_learnt(rows: TrainRows) -> TrainRows:
+    return TrainRows(pooled(rows), rows.dev)
 
 
 def _rows(inputs: Inputs, places: NDArray[np.int64]) -> Inputs:

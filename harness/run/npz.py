@@ -31,6 +31,8 @@ _BROKEN = (
     zlib.error,
 )
 """What reading a foreign or damaged archive raises: encrypted, of an unknown compression, with a garbled head."""
+BOMB = 2**30
+"""Bytes up to which an archive may unpack, however small it is."""
 _COLUMN = "column."
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The oldest time a zip can hold: no clock enters the bytes."""
@@ -55,12 +57,20 @@ def from_bytes(data: bytes, where: str) -> Predictions:
     """Predictions from the bytes of a file; `where` names it in the error."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            refuse_bomb(archive, len(data))
             arrays = {name.removesuffix(".npy"): _from_npy(archive.read(name)) for name in archive.namelist()}
         return _predictions(arrays)
     except _BROKEN as problem:
         raise RecordError(
             f"{where} is not a file of predictions ({problem}): delete it and run the cell again"
         ) from problem
+
+
+def refuse_bomb(archive: zipfile.ZipFile, size: int) -> None:
+    """Raise ValueError for an archive that unpacks to a hundred times its `size` in bytes, and to more than 1 GiB."""
+    whole = sum(part.file_size for part in archive.infolist())
+    if whole > max(BOMB, 100 * size):
+        raise ValueError(f"{size / 2**20:.1f} MiB that unpack to {whole / 2**30:.1f} GiB: store it uncompressed")
 
 
 def _arrays(p: Predictions) -> dict[str, Array]:

@@ -254,9 +254,14 @@ def _refuse_unused(request: Request, cells: Sequence[Cell]) -> None:
     if not any(cell.config for cell in cells):
         return
     known = sorted({key for cell in cells for key in (*cell.config, *shared_options(cell.protocol))})
-    for key in request.overrides:
-        # The device is an option of models too: where their networks are read.
-        if option_of(key) not in known and not any(key in getattr(m, "options", {}) for m in request.models):
+    for key, value in request.overrides.items():
+        # The device is an option of models too: where their networks are read. What has no network runs on the CPU.
+        if option_of(key) in known or any(key in getattr(m, "options", {}) for m in request.models):
+            continue
+        if key == "device" and value != "cpu":
+            names = ", ".join(sorted({model.info.name for model in request.models}))
+            raise RequestError(f"device is {value!r}, and nothing of this run has a network to put there: {names}")
+        if key != "device":
             raise RequestError(f"no protocol of this run has an option {key!r}.{nearest(key, known)}")
 
 

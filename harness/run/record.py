@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -27,9 +27,6 @@ from .record_json import FAILED_SEEDS, plain
 from .replicate import Replicate
 from .store import Pair
 
-if TYPE_CHECKING:
-    from ..types import Labels
-
 
 @dataclass(frozen=True)
 class RunOptions:
@@ -41,6 +38,7 @@ class RunOptions:
 
 def with_replicate(present: Pair | None, cell: Cell, met: Met, new: Replicate, host: Mapping[str, Any]) -> Pair:
     """The pair that is stored plus one replicate, scored anew; a pair of another key is replaced."""
+    met = met.for_config(cell.config)
     key = plain(cell_key(cell, met.data))
     kept = present if present and present[1] is not None and present[0].key == key else None
     start = perf_counter()
@@ -158,7 +156,6 @@ def _joined(kept: Predictions | None, met: Met, new: Replicate) -> Predictions:
         there = zip(kept.replicates, kept.outputs, strict=True)
         by_seed = {int(name.split()[-1]): outputs for name, outputs in there} | by_seed
     seeds = sorted(by_seed)
-    columns: dict[str, Labels] = {**met.splits.test.columns, "in_train": met.in_train}
     return Predictions(
         task=met.task.name,
         kind=new.kind,
@@ -166,7 +163,7 @@ def _joined(kept: Predictions | None, met: Met, new: Replicate) -> Predictions:
         truth=met.splits.test.labels,
         outputs=np.stack([by_seed[seed] for seed in seeds]),
         replicates=tuple(f"seed {seed}" for seed in seeds),
-        columns=columns,
+        columns=met.columns,
     )
 
 

@@ -11,6 +11,8 @@ from typing import Any, cast, get_args
 from dnabench.harness.errors import RecordError
 from dnabench.harness.types import RunRecord, Score, Status
 
+from .record_parts import odd_part
+
 SCHEMA = 1
 UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 """From schema n to n + 1, applied on reading; files are never rewritten for it."""
@@ -48,14 +50,25 @@ def loads(text: str, where: str) -> RunRecord:
     Raises RecordError where the text is truncated or foreign, NewerRecordError where its schema is newer.
     """
     try:
-        content = json.loads(text)
+        content = json.loads(text, object_pairs_hook=_once)
     except json.JSONDecodeError as problem:
         raise RecordError(
             f"{where}: broken JSON at line {problem.lineno}: delete it and run the cell again"
         ) from problem
+    except (ValueError, RecursionError) as problem:
+        raise RecordError(f"{where}: no JSON of ours ({problem}): delete it and run the cell again") from problem
     if not isinstance(content, dict) or not isinstance(content.get("schema"), int) or "status" not in content:
         raise RecordError(f"{where}: not a dnabench record (no schema and status): move it out of the results folder")
     return _record(_upgraded(content, where), where)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A mapping of these pairs. Raises ValueError for a key that stands twice: readers would see different things."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} stands twice")
+    return found
 
 
 def canonical(value: Any, indent: int | None = None) -> str:
@@ -131,6 +144,8 @@ def _check_kinds(content: Mapping[str, Any], where: str) -> None:
     accounts = content.get("replicates", [])
     if not isinstance(accounts, list) or not all(isinstance(one, dict) for one in accounts):
         raise RecordError(f"{where}: replicates is no list of mappings: delete the record and run the cell again")
+    if odd := odd_part(content):
+        raise RecordError(f"{where}: {odd}: delete the record and run the cell again")
     lost = content.get("checks", {}).get(FAILED_SEEDS, {})
     if not isinstance(lost, dict) or not all(seed.isdecimal() and isinstance(why, str) for seed, why in lost.items()):
         raise RecordError(f"{where}: {FAILED_SEEDS} does not say why seeds failed: delete it and run the cell again")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -74,10 +75,6 @@ def _run_cell(one: Planned, met: Met | Exception, host: Host) -> Outcome:
         return _failed(one, met, {}, host)
     try:
         return _replicates(one, met, host)
-    except SystemExit as end:
-        # A model's own code that calls sys.exit ends its cell, not the run.
-        problem = AdapterError(f"{one.cell.model.info.name} called sys.exit({end.code!r}): it must raise instead")
-        return _failed(one, problem, met.data, host)
     except Exception as problem:
         return _failed(one, problem, met.data, host)
 
@@ -90,9 +87,11 @@ def _replicates(one: Planned, met: Met, host: Host) -> Outcome:
     pair: Pair | None = None
     record: RunRecord | None = None
     lost: dict[int, Exception] = {}
+    if one.path is not None:
+        store.require_writable(one.path)
     for seed in one.missing:
         try:
-            new = run_replicate(one.cell, met, seed)
+            new = _one_seed(one.cell, met, seed)
         except Unavailable:
             raise
         except Exception as problem:
@@ -113,6 +112,24 @@ def _replicates(one: Planned, met: Met, host: Host) -> Outcome:
         record = settled(replace(pair[0], outputs=partial(_held, pair)))
     assert record is not None, "a cell that is not done misses at least one seed"
     return Outcome(one, record, one.path)
+
+
+def _one_seed(cell: Cell, met: Met, seed: int) -> Replicate:
+    """One replicate; where the model's own code exits, panics or forks, that ends the seed and not the run."""
+    name, process = cell.model.info.name, os.getpid()
+    try:
+        return run_replicate(cell, met, seed)
+    except (Exception, KeyboardInterrupt):
+        raise
+    except SystemExit as end:
+        raise AdapterError(f"{name} called sys.exit({end.code!r}): it must raise instead") from end
+    except BaseException as panic:
+        # A panic of Rust, in which tokenizers are written, is no Exception.
+        raise AdapterError(f"{name} ended in {' '.join(f'{type(panic).__name__}: {panic}'.split())}") from panic
+    finally:
+        if os.getpid() != process:
+            # A copy of this process that the model made and let come back must not write records too.
+            os._exit(1)
 
 
 def _add(one: Planned, met: Met, new: Replicate, host: Host, present: Pair | None) -> Pair:

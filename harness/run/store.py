@@ -7,6 +7,7 @@ killed:  before the .json: the old pair stands     after it: `recover` finishes 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import sys
@@ -134,6 +135,17 @@ def update(path: Path, change: Callable[[Pair | None], Pair | None]) -> RunRecor
         return _commit(path, *new)
 
 
+def require_writable(path: Path) -> None:
+    """Raises RecordError where no record can be written at `path`: better known before a training than after it."""
+    with _locked(path.parent):
+        probe = path.parent / f".{path.name}.{os.getpid()}.tmp"
+        try:
+            probe.touch()
+            probe.unlink()
+        except OSError as problem:
+            raise RecordError(_cannot(path.parent, problem)) from problem
+
+
 def recover(path: Path) -> None:
     """Finish a commit that a kill cut short and sweep what other killed runs of this cell left behind."""
     if path.parent.is_dir() and any(_strays(path)):
@@ -227,7 +239,12 @@ def _write_through(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as problem:
-        raise RecordError(f"{path.parent}: results cannot be written there ({problem}): make room") from problem
+        raise RecordError(_cannot(path.parent, problem)) from problem
+
+
+def _cannot(folder: Path, problem: OSError) -> str:
+    what = "make room" if problem.errno == errno.ENOSPC else "name another folder"
+    return f"{folder}: results cannot be written there ({problem}): {what}"
 
 
 def _bytes(path: Path) -> bytes | None:
@@ -243,7 +260,7 @@ def _locked(folder: Path) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
-        raise RecordError(f"{folder}: results cannot be written there ({problem}): name another folder") from problem
+        raise RecordError(_cannot(folder, problem)) from problem
     if sys.platform == "win32":
         yield
         return
