@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,14 +15,15 @@ from .words import words_of
 Mask = NDArray[np.bool_]
 Pairs = list[tuple[int, int]]
 
-SHORTEST = 16
-"""Bases below which a row is found anywhere by chance, and is not looked for."""
+SHORTEST, USUAL = 16, 32
+"""Known bases in a run by which a row is looked for; fewer than 16 are found anywhere by chance."""
 
 
 def contained_rows(inner: Sequence[str], outer: Sequence[str]) -> tuple[Mask, Mask]:
     """Which of `inner` stand inside a longer row of `outer`, and which of `outer` hold such a row.
 
-    A row of the same length is a duplicate, not a contained one; rows of fewer than 16 bases are not looked for.
+    A row of the same length is a duplicate, not a contained one; rows without 16 known bases in a run are not
+    looked for.
 
     >>> long = "ACGGTTCAAGTCCTGA"
     >>> inside, holding = contained_rows([long, "CCCC"], ["TT" + reverse_complement(long), long])
@@ -29,9 +31,12 @@ def contained_rows(inner: Sequence[str], outer: Sequence[str]) -> tuple[Mask, Ma
     ([True, False], [True, False])
     """
     inside, holding = np.zeros(len(inner), bool), np.zeros(len(outer), bool)
-    longest = max(map(len, outer), default=0)
-    for k, least, most in ((16, SHORTEST, 32), (32, 32, longest)):
-        rows = [i for i, sequence in enumerate(inner) if least <= len(sequence) < most]
+    # The longest run of letters that are known decides, not the length: an N may stand in the middle.
+    usual, short = (re.compile(f"[ACGT]{{{k}}}").search for k in (USUAL, SHORTEST))
+    plain = [usual(sequence) is not None for sequence in inner]
+    broken = [not known and short(sequence) is not None for known, sequence in zip(plain, inner, strict=True)]
+    for k, wanted in ((SHORTEST, broken), (USUAL, plain)):
+        rows = [i for i, is_wanted in enumerate(wanted) if is_wanted]
         for i, j in _found(rows, inner, outer, k):
             inside[i] = holding[j] = True
     return inside, holding

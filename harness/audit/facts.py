@@ -25,7 +25,7 @@ from .twins import nearest_rows, shuffled_facts, twin_facts
 from .words import LENGTH, memory_sentence, shared_words, word_index
 
 Mask = NDArray[np.bool_]
-VERSION = 2
+VERSION = 3
 """Raised when any fact may change; kept facts of another version are made anew."""
 MOST_BASES = 400_000_000
 """Bases of train and test together above which words are not compared."""

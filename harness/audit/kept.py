@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from dnabench.harness.data.sources import DataOptions, cache_folder
-from dnabench.harness.types import Splits, Task
+from dnabench.harness.types import Split, Splits, Task
 
 from .facts import VERSION, Facts, audit_fully
+from .places import PLACES
 
 
 def facts_of(task: Task, splits: Splits, options: DataOptions) -> Facts:
@@ -34,7 +35,7 @@ def facts_of(task: Task, splits: Splits, options: DataOptions) -> Facts:
 
 
 def facts_key(task: Task, splits: Splits) -> str:
-    """What facts depend on: the rows, how many of them, the split rule, and what the labels are."""
+    """What facts depend on: the rows, how many of them, their places and folds, the split rule, what the labels are."""
     parts = (splits.train, splits.dev, splits.test)
     said = {
         "version": VERSION,
@@ -43,9 +44,19 @@ def facts_key(task: Task, splits: Splits) -> str:
         "rule": asdict(task.split_rule),
         "target": asdict(task.target),
         "strand": task.strand_matters,
-        "columns": sorted(splits.test.columns),
+        "columns": {
+            name: _columns(part) for name, part in zip(("train", "test"), (splits.train, splits.test), strict=True)
+        },
     }
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _columns(split: Split) -> dict[str, str]:
+    """The fingerprint of rows knows bases and labels alone: what facts read of a row besides them, hashed."""
+    read = {name: split.columns[name] for name in (*PLACES, "fold") if name in split.columns}
+    return {
+        name: hashlib.sha256("\0".join(map(str, cells.tolist())).encode()).hexdigest() for name, cells in read.items()
+    }
 
 
 def to_text(facts: Facts) -> str:

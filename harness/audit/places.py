@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 Whole = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+_CHROMOSOMES = ("chromosome", "region", "chrom", "chr")
+PLACES = (*_CHROMOSOMES, "genome", "start", "end")
+"""Columns that may say where a row lies."""
 
 
 @dataclass(frozen=True)
@@ -101,13 +104,19 @@ def lookup_rule(test: Places, train: Places, labels: Whole) -> Whole:
 
 
 def places_of(columns: Mapping[str, NDArray[Any]]) -> Places | None:
-    """The places that a split's columns name (chromosome or region or chrom; start, end); None where they do not."""
-    name = next((n for n in ("chromosome", "region", "chrom", "chr") if n in columns), None)
+    """The places that a split's columns name (chromosome or region or chrom; start, end); None where they do not.
+
+    Where rows come from several genomes (column `genome`), chromosomes of one name are told apart.
+    """
+    name = next((n for n in _CHROMOSOMES if n in columns), None)
     if name is None or "start" not in columns or "end" not in columns:
         return None
+    chromosomes = np.asarray(columns[name]).astype(str)
+    if "genome" in columns:
+        chromosomes = np.char.add(np.char.add(np.asarray(columns["genome"]).astype(str), ":"), chromosomes)
     try:
         return Places(
-            np.asarray(columns[name]).astype(str),
+            chromosomes,
             np.asarray(columns["start"]).astype(np.int64),
             np.asarray(columns["end"]).astype(np.int64),
         )

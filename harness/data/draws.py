@@ -64,7 +64,10 @@ def read_draws(task: Task, split: str, options: DataOptions) -> Rows:
     labels: list[str] = []
     columns: dict[str, list[str]] = {"chromosome": [], "block": []}
     for name in task.target.classes:
-        stretches = [s for path in _paths(task, name, split, options) for s in _stretches(path, split, draw)]
+        paths = _paths(task, name, split, options)
+        stretches = [s for path in paths for s in _stretches(path, split, draw)]
+        if not stretches:
+            raise DataError(_nowhere(paths, draw, f"{name}/{split}"))
         for (chromosome, start), bases in _windows(stretches, draw, f"{name}/{split}"):
             sequences.append(bases)
             labels.append(name)
@@ -104,8 +107,23 @@ def _home(chromosome: str, draw: Draw) -> str:
     """The split that a whole chromosome belongs to; every split where none is named (one genome per split)."""
     if not draw.chromosomes:
         return "every"
-    bare = chromosome.removeprefix("chr")
+    # Alternative and unplaced parts (chr1_KI270762v1_alt) belong to their chromosome: elsewhere they would leak.
+    bare = chromosome.removeprefix("chr").partition("_")[0]
     return next((split for split, names in draw.chromosomes.items() if bare in names), "train")
+
+
+def _nowhere(paths: Sequence[Path], draw: Draw, what: str) -> str:
+    """Why nothing of these genomes belongs to a split."""
+    files = ", ".join(path.name for path in paths)
+    names = [name for path in paths for name in chromosome_lengths(path)]
+    seen = ", ".join(names[:4]) + (", …" if len(names) > 4 else "")
+    wanted = (draw.chromosomes or {}).get(what.split("/")[1])
+    if wanted:
+        return (
+            f"{what}: {files} has no chromosome called {' or '.join(wanted)}, only {seen}: "
+            "write 1 or chr1 behind the > of its headers"
+        )
+    return f"{what}: nothing of {files} ({seen}) falls to this split: give a longer genome, or smaller `blocks`"
 
 
 def _windows(stretches: Sequence[_Stretch], draw: Draw, what: str) -> Iterator[tuple[tuple[str, int], str]]:

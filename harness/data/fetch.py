@@ -37,12 +37,13 @@ def fetch_suite(suite: Suite, options: DataOptions, progress: Progress) -> list[
 
 
 def fetch_task(task: Task, options: DataOptions, progress: Progress) -> list[Fetched]:
-    """The files of one task, those that rows are made with first; `progress` is told each file as it is done."""
+    """The files of one task, those that rows are made with first; `progress` is told each file that is here."""
     done = []
     for split, known in (*((None, FileFacts(path)) for path in _needed(task)), *_files(task).items()):
         got = _fetch_part(task, known, options) if split is None else _fetch_file(task, split, known, options)
         news = got.problem or ("downloaded, " if got.new else "here, ") + (got.identity or "not checked")
-        progress(f"{task.name} {got.file}: {news}")
+        if got.origin:
+            progress(f"{task.name} {got.file}: {news}")
         done.append(got)
     return done
 
@@ -85,7 +86,9 @@ def _fetch_file(task: Task, split: str, known: FileFacts, options: DataOptions) 
             identity = _identity(task, split, found, options)
         return Fetched(task.name, known.path, found.origin, identity, new=here is None)
     except (Unavailable, DataError) as problem:
-        return Fetched(task.name, known.path, found.origin if found else "", problem=str(problem))
+        # Rows that are made of a missing genome are missing themselves.
+        made = task.source.kind in MADE and isinstance(problem, Unavailable)
+        return Fetched(task.name, known.path, found.origin if found and not made else "", problem=str(problem))
 
 
 def _identity(task: Task, split: str, found: Found, options: DataOptions) -> str:

@@ -22,9 +22,10 @@ def read_intervals(path: Path, genomes: Genomes, task: Task) -> Rows:
 
     The table is tab-separated, plain or gzipped, with a header that names `chromosome`, `start`, `end`
     (0-based, half-open), `strand` (+ or -; `.` counts as +) and the task's label column; `genome`, where the
-    task has several; `reference`, the bases that the + strand must start with. Rows on `-` are reverse
-    complemented; `chromosome` and further columns are kept. `source.options`: `flank` widens each window on
-    both sides, `edges: pad` fills windows that leave their chromosome with N instead of refusing them.
+    task has several; `reference` (or `ref`), the bases that the + strand must start with. Rows on `-` are
+    reverse complemented; `chromosome`, `start` and `end` of what was read, and further columns are kept.
+    `source.options`: `flank` widens each window on both sides, `edges: pad` fills windows that leave their
+    chromosome with N instead of refusing them.
     Raises DataError with file and line.
     """
     label = task.source.label_column
@@ -35,9 +36,11 @@ def read_intervals(path: Path, genomes: Genomes, task: Task) -> Rows:
     windows = [_window(path.name, place, line, flank) for place, line in zip(places, lines, strict=True)]
     names = table.get("genome") or [""] * len(windows)
     bases = read_places(genomes, names, windows, path.name, pad)
-    if "reference" in table:
-        _check_reference(bases, windows, table["reference"], (path.name, flank))
+    for column in (name for name in ("reference", "ref") if name in table):
+        _check_reference(bases, windows, table[column], (path.name, flank))
     kept = {name: cells for name, cells in table.items() if name not in (*PLACE[1:], label)}
+    # What was read, so that an audit sees overlaps: with its flanks a window may touch another.
+    kept |= {"start": [str(w.start) for w in windows], "end": [str(w.end) for w in windows]}
     return Rows(bases, [], table[label], kept, lines)
 
 

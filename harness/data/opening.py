@@ -2,6 +2,7 @@
 
 import gzip
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from dnabench.harness.errors import DataError
@@ -59,9 +60,7 @@ def text_of(data: bytes, name: str) -> str:
     >>> text_of(b"\\xef\\xbb\\xbfa,b\\r\\n", "a.csv")
     'a,b\\n'
     """
-    for magic, what in _FOREIGN:
-        if data.startswith(magic):
-            raise DataError(f"{name} is {what}")
+    _refuse_foreign(data, name)
     zero = data.find(b"\0")
     if zero >= 0:
         raise DataError(f"{name} is not a text file (a zero byte at offset {zero:,}): is it the right file?")
@@ -73,3 +72,32 @@ def text_of(data: bytes, name: str) -> str:
             f"{name}, line {line}: byte 0x{data[problem.start]:02x} is not UTF-8 text: save the file as UTF-8"
         ) from None
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def lines_of(path: Path, name: str) -> Iterator[str]:
+    """The lines of a text, plain or gzipped, one after the other: for files that are too large for one text.
+
+    Raises DataError as `read_plain` and `text_of` do.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(32)
+        _refuse_foreign(head, name)
+        opener = gzip.open if head.startswith(_GZIP) else open
+        with opener(path, "rt", encoding="utf-8-sig") as text:
+            yield from text
+    except EOFError:
+        raise DataError(f"{name} is a truncated gzip file: fetch or copy it again") from None
+    except (zlib.error, gzip.BadGzipFile) as problem:
+        raise DataError(f"{name} is a damaged gzip file ({problem}): fetch or copy it again") from None
+    except UnicodeDecodeError as problem:
+        byte = problem.object[problem.start]
+        raise DataError(f"{name}: byte 0x{byte:02x} is not UTF-8 text: save the file as UTF-8") from None
+    except OSError as problem:
+        raise DataError(f"{name} cannot be read ({problem.strerror}): check the file and its permissions") from None
+
+
+def _refuse_foreign(data: bytes, name: str) -> None:
+    for magic, what in _FOREIGN:
+        if data.startswith(magic):
+            raise DataError(f"{name} is {what}")

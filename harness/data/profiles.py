@@ -16,7 +16,7 @@ from dnabench.harness.types import Task
 from .formats import Rows
 from .genome import Window
 from .genomes import Genomes, read_places
-from .opening import read_plain, text_of
+from .opening import lines_of
 
 PLACE = ("Chr_No", "Start", "End")
 _CHROMOSOMES = (*(str(i) for i in range(1, 23)), "X", "Y")
@@ -30,7 +30,7 @@ def read_profiles(path: Path, genomes: Genomes, task: Task) -> Rows:
     of labels, a place that is none, and a label besides 0 and 1.
     """
     first, end, total = task.source.options["labels"]
-    lines = csv.reader(text_of(read_plain(path, path.name), path.name).splitlines())
+    lines = csv.reader(lines_of(path, path.name))
     header = [name.strip() for name in next(lines, [])]
     places = _columns(header, total, path.name)
     chosen = [i for i, name in enumerate(header) if name.startswith("y_")][first:end]

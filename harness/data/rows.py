@@ -179,7 +179,9 @@ def _numbers(words: Sequence[str], column: str, rows: Rows, file: str) -> list[f
         except ValueError:
             number = math.nan
         if not math.isfinite(number):
-            raise DataError(f"{file}, {rows.place(row)}: the {column} {word!r} is not a finite number: drop the row")
+            raise DataError(
+                f"{file}, {rows.place(row)}: the {column} {word[:40]!r} is not a finite number: drop the row"
+            )
         numbers.append(number)
     return numbers
 

@@ -92,7 +92,8 @@ def find_assembly(name: str, options: DataOptions) -> Path | None:
     """
     given = (options.genomes or {}).get(name)
     if given is not None and not given.is_file():
-        raise RequestError(f"--genome {name}={given}: there is no such file")
+        folder = " that is no folder: join its chromosomes (cat chr*.fa > one.fa)" if given.is_dir() else ""
+        raise RequestError(f"--genome {name}={given}: {'name a file' if folder else 'there is no such file'}{folder}")
     roots = [*(folder for folder, _ in data_folders(options)), cache_folder(options)]
     spelt = [f"{name}{suffix}{packed}" for suffix in _FASTA for packed in _PACKED]
     folders = [folder for root in roots for folder in (root / GENOMES, root) if folder.is_dir()]

@@ -1,7 +1,9 @@
 """A user's own table as a task, without configuration: what is inferred is said in the task's notes."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from difflib import SequenceMatcher
 from pathlib import Path
 
 from dnabench.harness.errors import DataError, RequestError
@@ -15,6 +17,8 @@ MOST_CLASSES = 100
 """Different labels above which whole numbers are values and words are refused."""
 _SEQUENCE = re.compile(r"(?:sequence|seq)[ _.-]?(1|2|a|b|)", re.IGNORECASE)
 _PAIRS = (["", "2"], ["", "b"], ["1", "2"], ["a", "b"])
+_RESERVED = ("split", "group")
+_NEAR = 0.8
 _CLASS_METRICS = ("accuracy", "f1_macro", "auroc")
 _VALUE_METRICS = ("pearson", "r2", "mse")
 
@@ -35,6 +39,8 @@ def user_task(path: Path) -> Task:
     if not len(rows):
         raise DataError(f"{path.name} has no rows below its header: is the file cut short?")
     refuse_missing_labels(rows, path.name)
+    _refuse_near_names(list(rows.columns), path.name)
+    _refuse_no_group(rows, path.name)
     target, said = infer_target(rows, path.name)
     check_rows(rows, target, "all", path.name)
     split_rule, how = _split_rule(rows)
@@ -84,22 +90,58 @@ def infer_target(rows: Rows, file: str) -> tuple[Target, str]:
     """
     words = set(rows.labels)
     numbers = _numbers(words)
-    if numbers is not None and (len(words) > MOST_CLASSES or not all(number.is_integer() for number in numbers)):
+    if numbers is not None and (len(words) > MOST_CLASSES or not all(map(_whole, numbers.values()))):
         return Target("value"), "values to be predicted, inferred from the labels"
     if len(words) > MOST_CLASSES:
         raise DataError(f"{file}: the labels are {len(words):,} different words: more than {MOST_CLASSES} need a suite")
+    _refuse_two_spellings(numbers or {word: word.strip() for word in words}, file)
     if len(words) < 2:
         raise DataError(f"{file}: all labels are {min(words, default='')!r}: a score needs at least two classes")
-    classes = tuple(sorted(words, key=float if numbers is not None else str))
+    classes = tuple(sorted(words, key=numbers.__getitem__ if numbers else str))
     shown = ", ".join(classes[:6]) + (", …" if len(classes) > 6 else "")
     return Target("class", classes), f"{len(classes)} classes ({shown}), inferred from the labels"
 
 
-def _numbers(words: Collection[str]) -> list[float] | None:
+def _refuse_near_names(names: Sequence[str], file: str) -> None:
+    """Raise DataError for a column that is nearly `split` or `group`: ignored, it would change every number."""
+    for wanted in (word for word in _RESERVED if word not in names):
+        for name in names:
+            if SequenceMatcher(None, wanted, name.casefold()).ratio() >= _NEAR:
+                raise DataError(
+                    f"{file}: the column {name!r} looks like {wanted!r}: rename it to {wanted!r}, "
+                    "or to something else if it means something else"
+                )
+
+
+def _refuse_no_group(rows: Rows, file: str) -> None:
+    """Raise DataError for a row without a group: all such rows together would be one."""
+    for row, word in enumerate(rows.columns.get("group", ())):
+        if not word.strip():
+            raise DataError(f"{file}, {rows.place(row)}: the group is empty: name one, a row alone is its own group")
+
+
+def _numbers(words: Collection[str]) -> dict[str, Decimal] | None:
+    """Each word as a number of any size, None where one is no number.
+
+    >>> _numbers(["1", " 2.50"]), _numbers(["1", "yes"])
+    ({'1': Decimal('1'), ' 2.50': Decimal('2.50')}, None)
+    """
     try:
-        return [float(word) for word in words]
-    except ValueError:
+        return {word: Decimal(word.strip()) for word in words}
+    except InvalidOperation:
         return None
+
+
+def _whole(number: Decimal) -> bool:
+    return number.is_finite() and number == number.to_integral_value()
+
+
+def _refuse_two_spellings(words: Mapping[str, Decimal | str], file: str) -> None:
+    """Raise DataError where two labels are one number or word (`1` and `1.0`, `yes` and `yes `)."""
+    seen: dict[Decimal | str, str] = {}
+    for word, meaning in sorted(words.items()):
+        if (same := seen.setdefault(meaning, word)) != word:
+            raise DataError(f"{file}: the labels {same!r} and {word!r} are one in two spellings: write one of them")
 
 
 def _split_rule(rows: Rows) -> tuple[SplitRule, str]:

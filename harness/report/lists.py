@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
@@ -118,7 +118,10 @@ def run_table(stored: Iterable[StoredRecord], pattern: str = "") -> Table:
 
 
 def fetched_table(done: Sequence[Fetched]) -> Table:
-    """What `dnabench fetch` brought or found: file by file, with what each was proved to be."""
+    """What `dnabench fetch` brought or found, with what each file was proved to be; missing ones by their cause.
+
+    As data every file has its row.
+    """
     columns: dict[str, Callable[[Any], Any]] = {
         "task": lambda got: got.task,
         "file": lambda got: got.file,
@@ -127,9 +130,25 @@ def fetched_table(done: Sequence[Fetched]) -> Table:
         "state": _fetched_state,
         "problem": lambda got: got.problem,
     }
-    missing = sum(bool(got.problem) for got in done)
-    table = _table(done, columns, shown=tuple(columns) if missing else tuple(columns)[:-1])
-    return replace(table, notes=(f"{len(done):,} files, {len(done) - missing:,} here and checked",))
+    here = [got for got in done if got.origin or not got.problem]
+    wrong = sum(bool(got.problem) for got in here)
+    table = _table(here, columns, shown=tuple(columns) if wrong else tuple(columns)[:-1])
+    said = f"{len(done):,} files, {len(here) - wrong:,} here and checked"
+    data = _table(done, columns).data
+    notes = (*_missing([got for got in done if got not in here]), said)
+    return replace(table, notes=notes, data=data)
+
+
+def _missing(files: Sequence[Fetched]) -> Iterator[str]:
+    """A sentence for each cause, with how many files it holds back."""
+    causes: dict[str, list[Fetched]] = {}
+    for got in files:
+        bare = got.problem.removeprefix(f"{got.task}: ").removeprefix(f"{got.task} ")
+        causes.setdefault(bare.removeprefix(f"{got.file} is missing: "), []).append(got)
+    for cause, held in causes.items():
+        one = f"{held[0].task} {held[0].file}"
+        which = f"{one} is" if len(held) == 1 else f"{len(held):,} files, {one} the first of them, are"
+        yield f"{which} missing: {cause}"
 
 
 def _fetched_state(got: Fetched) -> str:

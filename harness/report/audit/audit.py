@@ -25,6 +25,7 @@ from ...run.plan import Request, make_plan
 from ...run.run import RunOptions, run_plan
 from ...run.store import StoredRecord
 from ...types import Adapter, Inputs, RunRecord, Splits, Target, Task
+from ..cells import cells, column_names
 from ..compare.compare import dependence_of
 from .marks import SHORTCUTS, TRIVIAL, Trivial, trivial_marks
 
@@ -73,6 +74,12 @@ class TaskAudit:
     """Trivial rules that were not fitted because these rows give them nothing to see, and why."""
     near: Mapping[str, Any] = field(default_factory=dict)
     second: Mapping[str, Any] = field(default_factory=dict)
+
+    def name_of(self, record: RunRecord) -> str:
+        """A record's model, with what tells it from the others of this name here (its protocol, an option)."""
+        found = cells(self.records)
+        at = next(i for i, one in enumerate(self.records) if one is record)
+        return column_names(found)[found[at].column]
 
     @property
     def findings(self) -> list[Finding]:

@@ -20,7 +20,7 @@ h1{font-size:1.5rem}article{border-top:2px solid var(--line);margin-top:3rem}h2{
 table{border-collapse:collapse;font-size:.9rem}th,td{text-align:left;padding:.2rem .8rem .2rem 0;vertical-align:top;
 border-bottom:1px solid var(--line)}div.wide{overflow-x:auto}dl{display:grid;gap:.1rem 1rem;
 grid-template-columns:max-content 1fr}dt,p.note{color:var(--quiet)}dd{margin:0}
-li.leak,li.labels{color:var(--mark)}svg{max-width:100%;height:auto}
+li.leak,li.labels{color:var(--mark)}figure{margin:1rem 0;overflow-x:auto}svg{max-width:100%;min-width:34rem;height:auto}
 nav a{margin-right:1rem}a{color:inherit}
 """
 

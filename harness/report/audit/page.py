@@ -114,7 +114,7 @@ def without_table(one: TaskAudit) -> Table:
         difference = Score("", without.difference, without.low, without.high)
         whole = cell(leak.record).score
         kind = f"{without.rows:,} {LEAKS[leak.kind]}"
-        name = str(leak.record.model["name"])
+        name = one.name_of(leak.record)
         rows.append(
             (name, value_text(whole), kind, number(without.value), value_text(difference) if without.rows else MISSING)
         )
@@ -128,10 +128,9 @@ def shortcut_table(one: TaskAudit) -> Table:
     rules = sorted((r for r in one.records if is_shortcut(r)), key=_value, reverse=True)
     others = sorted((r for r in one.records if not is_shortcut(r)), key=_value, reverse=True)[:3]
     rows = tuple(
-        (str(r.model["name"]), value_text(cell(r).score), "rule" if is_shortcut(r) else "model")
-        for r in (*rules, *others)
+        (one.name_of(r), value_text(cell(r).score), "rule" if is_shortcut(r) else "model") for r in (*rules, *others)
     )
-    seen = {row[0] for row in rows}
+    seen = {str(r.model["name"]) for r in rules}
     idle = tuple((name, MISSING, f"sees nothing: {why}") for name, why in one.idle.items() if name not in seen)
     notes = (f"mark: {one.trivial.sentence}",) if one.trivial else ()
     return Table("", ("rule", f"{_metric(one)} [95% interval]", "kind"), (*rows, *idle), notes)

@@ -58,13 +58,13 @@ def _leak_bars(one: TaskAudit) -> list[str]:
 def _forest(one: TaskAudit) -> list[str]:
     known = [(record, score) for record in one.records if (score := cell(record).score) and score.value is not None]
     known.sort(key=lambda pair: better(pair[1]), reverse=True)
-    rows = [_bar(record, score) for record, score in known]
+    rows = [_bar(one.name_of(record), record, score) for record, score in known]
     return [forest(rows, "Trivial rules and models", metric_title(one.task.metric))] if rows else []
 
 
-def _bar(record: RunRecord, score: Score) -> Bar:
+def _bar(name: str, record: RunRecord, score: Score) -> Bar:
     rule = " (rule)" if is_shortcut(record) else ""
-    return Bar(f"{record.model['name']}{rule}", score.value, score.low, score.high)
+    return Bar(f"{name}{rule}", score.value, score.low, score.high)
 
 
 def _histogram(facts: Mapping[str, Any], title: str, x_title: str) -> list[str]:

@@ -108,11 +108,11 @@ def _split_words(rule: SplitRule) -> str:
     """
     words = {
         "fixed": "fixed files",
-        "column": f"by the column {rule.column}",
+        "column": "drawn by content" if rule.made else f"by the column {rule.column}",
         "kfold": f"kfold: {rule.folds} folds, seed {rule.seed}",
     }[rule.kind]
     whole = f", rows of one {rule.groups} undivided" if rule.groups else ""
-    return words + whole + (" (drawn by dnabench)" if rule.made else "")
+    return words + whole
 
 
 def _data(task: Task, options: DataOptions) -> dict[str, Any]:
