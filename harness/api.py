@@ -2,13 +2,12 @@
 
 record = dnabench.run("kmer", "yeast/coding")
 mine = dnabench.run(lambda sequences: embed(sequences), "yeast/coding", name="mine")
-dnabench.compare(mine, record).value
+dnabench.compare(record, mine).value      # mine minus the reference
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -222,13 +221,13 @@ def _difference(a: RunRecord, b: RunRecord, metric: str | None) -> Difference:
     target, known = a.task["target"], a.task["metrics"]
     if metric is not None and metric not in known:
         raise RequestError(f"{name} has no metric {metric!r}.{nearest(metric, list(known))}")
-    measure = partial(paired_difference, metric=metric or str(a.task["metric"]))
-    return measure(
-        a=_predictions(b),
-        b=_predictions(a),
-        target=Target(target["kind"], tuple(target["classes"])),
-        dependence=Dependence(**a.task["dependence"]),
-        stream=str(a.key["data"]["test"]),
+    return paired_difference(
+        _predictions(b),  # what is measured comes first there, the reference first here
+        _predictions(a),
+        metric or str(a.task["metric"]),
+        Target(target["kind"], tuple(target["classes"])),
+        Dependence(**a.task["dependence"]),
+        str(a.key["data"]["test"]),
     )
 
 

@@ -39,7 +39,7 @@ def reverse_complements(sequences: Sequence[str]) -> list[str]:
     >>> reverse_complements(["ACC", "T"])
     ['GGT', 'A']
     """
-    return [s.translate(_COMPLEMENT)[::-1] for s in sequences]
+    return [reverse_complement(sequence) for sequence in sequences]
 
 
 def canonical(sequence: str) -> str:

@@ -5,7 +5,7 @@
     record = dnabench.run("kmer", "yeast/coding")
     record.scores["mcc"]                                # value, low, high
     mine = dnabench.run(lambda sequences: embed(sequences), "yeast/coding", name="mine")
-    dnabench.compare(mine, record)                      # the paired difference with its interval
+    dnabench.compare(record, mine)                      # mine minus the reference, paired, with its interval
 
 Names are imported when they are first used, so that `import dnabench` takes no time.
 """

@@ -65,7 +65,7 @@ def compare(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
     from ..stats.verdict import Rules
     from .out import show_table
 
-    groups = without(matched(models, results, protocol, o.words(task)), leave_out)
+    groups = without(matched(models, results, protocol, o.words(task), o.words(suite)), leave_out)
     rules, how = Rules(share, margin), How(test, adjust)  # type: ignore[arg-type]  # words that _known has let through
     tasks = task_metrics([one for group in groups for one in group], o.words(suite), o.words(task), metric)
     found = compare_groups(groups, tasks, rules, how)

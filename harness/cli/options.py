@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from ..making import Loading
     from ..types import Adapter
 
+_LAST_SEED, _MOST_SEEDS = 2**32 - 1, 10_000
+"""The largest seed that every library takes, and more seeds than anybody waits for."""
+
 Models = Annotated[
     list[str],
     Option(
@@ -97,8 +100,16 @@ def words(values: Sequence[str]) -> list[str]:
     >>> words(["kmer, gc", "onehot"])
     ['kmer', 'gc', 'onehot']
     """
-    parts = ([v] if Path(v).exists() else v.replace(",", " ").split() for v in values)
+    parts = ([v] if _exists(v) else v.replace(",", " ").split() for v in values)
     return [word for part in parts for word in part]
+
+
+def _exists(word: str) -> bool:
+    try:
+        return Path(word).exists()
+    except OSError:
+        # A list of many names is longer than any file's name may be.
+        return False
 
 
 def seeds(text: str) -> tuple[int, ...]:
@@ -109,10 +120,13 @@ def seeds(text: str) -> tuple[int, ...]:
     """
     found: list[int] = []
     for part in words([text]):
-        first, _, last = part.partition("-")
-        if not first.isdigit() or not (last or first).isdigit() or int(last or first) < int(first):
+        first, dash, last = part.partition("-")
+        last = last if dash else first
+        if not (first.isdecimal() and last.isdecimal()) or int(last) < int(first):
             raise RequestError(f"--seeds {text!r}: write seeds as 0-4 or 0,1,2.")
-        found += range(int(first), int(last or first) + 1)
+        if int(last) > _LAST_SEED or int(last) - int(first) >= _MOST_SEEDS:
+            raise RequestError(f"--seeds {text!r}: at most {_MOST_SEEDS:,} seeds, none above {_LAST_SEED:,}.")
+        found += range(int(first), int(last) + 1)
     return tuple(dict.fromkeys(found))
 
 
@@ -206,7 +220,7 @@ def overrides(batch_size: str, device: str) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     if batch_size not in ("", "auto"):
-        if not batch_size.isdigit() or int(batch_size) < 1:
+        if not batch_size.isdecimal() or int(batch_size) < 1:
             raise RequestError(f"--batch-size {batch_size!r}: write a whole number of at least 1, or auto.")
         found["batch_size"] = int(batch_size)
     return found | ({"device": device} if device not in ("", "auto") else {})

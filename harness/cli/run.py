@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,8 +82,7 @@ def _run(request: Request, plan: Sequence[Planned], how: tuple[Any, Path, str, b
 
     where, output, face, verbose = how
     command = " ".join(["dnabench", *sys.argv[1:]])
-    # What a model prints goes to stderr: stdout is the table's, and may be read as csv or json.
-    with contextlib.redirect_stdout(sys.stderr):
+    with _stdout_kept():
         done: list[Outcome] = list(counted(run_plan(plan, RunOptions(where, command)), plan, verbose))
     records = [outcome.record for outcome in done]
     show_table(score_table(records, [task.name for task in request.tasks]), face)
@@ -91,3 +91,18 @@ def _run(request: Request, plan: Sequence[Planned], how: tuple[Any, Path, str, b
     if warning(done):
         say(warning(done))
     return int(any(record.status in ("failed", "unavailable") for record in records))
+
+
+@contextlib.contextmanager
+def _stdout_kept() -> Iterator[None]:
+    """Inside, what a model prints goes to stderr, what its libraries and child processes write too.
+
+    stdout is the table's, and may be read as csv or json.
+    """
+    with contextlib.redirect_stdout(sys.stderr), contextlib.ExitStack() as after:
+        with contextlib.suppress(OSError):  # one of the two is closed: nothing can get into the table
+            kept = os.dup(1)
+            after.callback(os.close, kept)
+            os.dup2(2, 1)
+            after.callback(os.dup2, kept, 1)
+        yield

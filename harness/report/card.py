@@ -12,15 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import registry
 from ..errors import DataError, RequestError
-from ..protocols import takes_seed
-from ..types import RunRecord, Score, Task
+from ..types import RunRecord, Score
 from .cells import cell, metric_title
 from .charts import Bar, forest
 from .page import fact_text
 from .render import Table, render
-from .submit.record import PROTOCOL as SUBMITTED
+from .repeat import known_task, repeat_lines
 from .tables import value_text
 
 if TYPE_CHECKING:
@@ -115,7 +113,7 @@ def _result(record: RunRecord, name: str, score: Score) -> EvalResult:
     from huggingface_hub import EvalResult
 
     assert score.value is not None, "scores without a value are no results"
-    shown, task = cell(record), _known(str(record.task["name"]))
+    shown, task = cell(record), known_task(str(record.task["name"]))
     hub, how = HUB_NAMES.get(name, (name, {}))
     source = task.source if task else None
     test = record.task.get("splits", {}).get("test", {})
@@ -146,12 +144,6 @@ def _short(value: float) -> float:
     return round(value, DIGITS)
 
 
-def _known(name: str) -> Task | None:
-    suite = name.partition("/")[0]
-    tasks = registry.load_suite(suite).tasks if suite in registry.suites() else ()
-    return next((task for task in tasks if task.name == name), None)
-
-
 def _with_section(text: str, section: str) -> str:
     """The text with our section replaced, or put at its end."""
     whole = f"{BEGIN}\n{section}\n{END}"
@@ -177,7 +169,7 @@ def _section(records: Sequence[RunRecord]) -> str:
         "",
         f"![Scores with their 95% intervals]({PICTURE})",
     ]
-    commands = [text for text in dict.fromkeys(_command(records)) if text]
+    commands = [_plain(text) for text in repeat_lines(records)]
     if commands:
         lines += ["", "To repeat:", "", *(f"    {text}" for text in commands)]
     return "\n".join(lines)
@@ -206,30 +198,6 @@ def _claimed(record: RunRecord) -> str:
         return ""
     claimed = fact_text(facts.get("claimed", {}))
     return f"Predictions of {record.task['name']} were submitted, not made here; claimed, not checked: {claimed}."
-
-
-def _command(records: Sequence[RunRecord]) -> list[str]:
-    """A line per protocol and recipe that runs these cells again; none for submissions."""
-    groups: dict[tuple[str, str, str], list[RunRecord]] = {}
-    for record in records:
-        shown = cell(record)
-        seeds = ",".join(str(one["seed"]) for one in record.replicates)
-        groups.setdefault((shown.protocol, shown.recipe, seeds), []).append(record)
-    return [_line(*kind, found) for kind, found in groups.items() if kind[0] != SUBMITTED]
-
-
-def _line(protocol: str, recipe: str, seeds: str, records: Sequence[RunRecord]) -> str:
-    model = records[0].model
-    options = ",".join(
-        f"{k}={v}" for k, v in (model.get("options") or {}).items() if not isinstance(v, (list, Mapping))
-    )
-    seeded = takes_seed(protocol, records[0].protocol.get("config") or {})
-    tasks = ",".join(str(record.task["name"]) for record in records)
-    words = [f"dnabench run -m {model['name']}", f"-t {tasks}", f"-p {protocol}"]
-    words += [f"--recipe {recipe}"] if recipe != "default" else []
-    words += [f"--seeds {seeds}"] if seeded else []
-    words += [f"--model-args {options}"] if options else []
-    return _plain(" ".join(words))
 
 
 def _picture(records: Sequence[RunRecord]) -> str:

@@ -126,7 +126,8 @@ def cell(record: RunRecord, metric: str | None = None) -> Cell:
         config7=str(record.protocol.get("id", "")),
         metric=name,
         status=record.status,
-        score=record.scores.get(name),
+        # A record that failed or lacks its data has no score, whatever its file holds.
+        score=record.scores.get(name) if record.status in ("ok", "partial") else None,
         without_duplicates=without_duplicates(record).get(name),
         options=record.model.get("options", {}),
         replicates=len(record.replicates),

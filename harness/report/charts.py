@@ -15,6 +15,8 @@ from . import svg
 Mark = Literal["", "best", "baseline", "published", "collapsed"]
 ROW, NAMES, PLOT, NUMBERS = 22, 30, 330, 170
 """Height of a row, letters of a label, and pixels of the plot and of the numbers beside it."""
+SCATTER = (56, 32, 690, 330)
+"""Left, top, right and bottom of the box that holds the dots and names of a scatter plot."""
 
 
 @dataclass(frozen=True)
@@ -59,24 +61,24 @@ MARKS: Mapping[Mark, str] = {
 
 def forest(rows: Sequence[Bar], title: str = "Scores with their intervals", x_title: str = "") -> str:
     """Values as marks on one axis, each with its interval as a line and in numbers."""
-    left, reach = _label_width([r.label for r in rows]), _reach(rows)
-    scale = svg.axis(reach, left, left + PLOT)
-    bottom = 8 + ROW * len(rows)
+    names = svg.apart([row.label for row in rows], NAMES)
+    left, bottom = _label_width(names), 8 + ROW * len(rows)
+    scale = svg.axis(_reach(rows), left, left + PLOT)
     parts = svg.x_axis(scale, 4, bottom, x_title)
-    for i, row in enumerate(rows):
-        parts.append(_forest_row(row, scale, 8 + ROW * (i + 0.5)))
+    for i, (row, name) in enumerate(zip(rows, names, strict=True)):
+        parts.append(_forest_row(row, name, scale, 8 + ROW * (i + 0.5)))
     legend, height = _legend(rows, left, bottom + (46 if x_title else 28))
     return svg.drawing(left + PLOT + NUMBERS, height, [*parts, *legend], title, _said(rows))
 
 
 def bars(rows: Sequence[Bar], title: str = "Values", x_title: str = "") -> str:
     """Values as bars from zero, each with its number."""
-    left = _label_width([r.label for r in rows])
+    names = svg.apart([row.label for row in rows], NAMES)
+    left, bottom = _label_width(names), 8 + ROW * len(rows)
     scale = svg.axis(_reach(rows), left, left + PLOT, zero=True)
-    bottom = 8 + ROW * len(rows)
     parts = svg.x_axis(scale, 4, bottom, x_title)
-    for i, row in enumerate(rows):
-        parts.append(_bar_row(row, scale, 8 + ROW * (i + 0.5)))
+    for i, (row, name) in enumerate(zip(rows, names, strict=True)):
+        parts.append(_bar_row(row, name, scale, 8 + ROW * (i + 0.5)))
     return svg.drawing(left + PLOT + NUMBERS, bottom + (44 if x_title else 26), parts, title, _said(rows))
 
 
@@ -89,13 +91,13 @@ def heat(
     """A grid of coloured squares, rows and columns named; the second colour stands for negative values."""
     heads = labels if columns is None else columns
     widest = max((len(cell.text) for row in cells for cell in row), default=1)
-    side, left = max(30.0, svg.LETTER * widest + 10), _label_width(labels)
-    short = [svg.shortened(head, NAMES) for head in heads]
+    names, short = svg.apart(labels, NAMES), svg.apart(heads, NAMES)
+    side, left = max(30.0, svg.LETTER * widest + 10), _label_width(names)
     # Heads lean at 45 degrees: their height is the length divided by the square root of two.
     top = max((svg.LETTER * len(head) for head in short), default=0) * 0.72 + 14
     lean = top - 6
     parts = [_leaning(left + side * (j + 0.4), top - 6, head) for j, head in enumerate(short)]
-    for i, (label, row) in enumerate(zip(labels, cells, strict=True)):
+    for i, (label, row) in enumerate(zip(names, cells, strict=True)):
         y = top + 26 * i
         parts.append(_label(label, left - 8, y + 13))
         parts += [_square(cell, left + side * j, y, side) for j, cell in enumerate(row)]
@@ -104,18 +106,23 @@ def heat(
 
 
 def scatter(points: Sequence[Point], x_title: str, y_title: str, log_x: bool = False, title: str = "") -> str:
-    """Dots with intervals along y and their names beside them; points without both numbers are only said."""
+    """Dots with intervals along y and their names where there is room; points without both numbers are only said."""
     known = [p for p in points if _drawable(p, log_x)]
     across = svg.axis([p.x for p in known if p.x is not None], 56, 500, log=log_x)
     ends = [v for p in known for v in (p.y, p.low, p.high) if v is not None]
     up = svg.axis(ends, 330, 32)
     parts = svg.y_axis(up, 56, 500, y_title) + svg.x_axis(across, 32, 330, x_title)
     taken = [_extent(p, across, up) for p in known]
+    names = dict(zip((p.label for p in known), svg.apart([p.label for p in known], 26), strict=True))
+    unnamed = 0
     for p in sorted(known, key=lambda p: (-(p.y or 0.0), p.x or 0.0, p.label)):
-        parts.append(_dot(p, across, up))
-        parts.append(_name(p.label, across.at(p.x or 0.0), up.at(p.y or 0.0), taken))
+        name = _name(names[p.label], across.at(p.x or 0.0), up.at(p.y or 0.0), taken)
+        parts += [_dot(p, across, up), name]
+        unnamed += not name
+    if unnamed:
+        parts.append(svg.words(SCATTER[2] - 8, 359, f"{unnamed} names without room: point at a dot", "end", svg.QUIET))
     said = "; ".join(f"{p.label}: {_number(p.x)}, {_number(p.y)}" for p in points)
-    return svg.drawing(690, 372, parts, title or f"{y_title} against {x_title}", said)
+    return svg.drawing(SCATTER[2], 372, parts, title or f"{y_title} against {x_title}", said)
 
 
 def histogram(
@@ -141,8 +148,8 @@ def _reach(rows: Sequence[Bar]) -> list[float]:
     return [v for row in rows for v in (row.value, row.low, row.high) if v is not None and math.isfinite(v)]
 
 
-def _forest_row(row: Bar, scale: svg.Axis, y: float) -> str:
-    parts = [_label(row.label, scale.start - 12, y, bold=row.mark == "best")]
+def _forest_row(row: Bar, name: str, scale: svg.Axis, y: float) -> str:
+    parts = [_label(name, scale.start - 12, y, bold=row.mark == "best")]
     if row.low is not None and row.high is not None:
         parts.append(svg.line((scale.at(row.low), y), (scale.at(row.high), y), _colour(row.mark), 2))
     if row.value is not None:
@@ -150,8 +157,8 @@ def _forest_row(row: Bar, scale: svg.Axis, y: float) -> str:
     return svg.told(_spoken(row), *parts, svg.words(scale.end + 12, y, _numbers(row)))
 
 
-def _bar_row(row: Bar, scale: svg.Axis, y: float) -> str:
-    parts = [_label(row.label, scale.start - 12, y)]
+def _bar_row(row: Bar, name: str, scale: svg.Axis, y: float) -> str:
+    parts = [_label(name, scale.start - 12, y)]
     if row.value is not None:
         zero, end = scale.at(0.0), scale.at(row.value)
         width = max(abs(end - zero), 1.0)
@@ -226,15 +233,17 @@ def _extent(p: Point, across: svg.Axis, up: svg.Axis) -> tuple[float, float, flo
     return x - 5, min(ends) - 5, x + 5, max(ends) + 5
 
 
-def _name(label: str, x: float, y: float, taken: list[tuple[float, float, float, float]]) -> str:
-    """The label where no other stands yet: right of the dot, left, or further down; leans to the right at last."""
-    text = svg.shortened(label, 26)
-    width = svg.LETTER * len(text)
-    places = [(x + 9, y + down) for down in (0, -12, 12, -24, 24)] + [(x - 9 - width, y), (x + 9, y + 36)]
-    free = [(a, b) for a, b in places if a > 0 and not any(_meet((a, b - 7, a + width, b + 7), box) for box in taken)]
-    at, level = free[0] if free else places[0]
-    taken.append((at, level - 7, at + width, level + 7))
-    return svg.words(at, level, text)
+def _name(text: str, x: float, y: float, taken: list[tuple[float, float, float, float]]) -> str:
+    """The name right or left of its dot where nothing else stands; empty where there is no room."""
+    width, (start, top, end, bottom) = svg.LETTER * len(text), SCATTER
+    downs = (0, -14, 14, -28, 28, -42, 42)
+    for at, level in [(side, y + down) for side in (x + 9, x - 9 - width) for down in downs]:
+        box = (at, level - 7, at + width, level + 7)
+        inside = start < box[0] and box[2] < end and top - 8 < box[1] and box[3] < bottom
+        if inside and not any(_meet(box, other) for other in taken):
+            taken.append(box)
+            return svg.words(at, level, text)
+    return ""
 
 
 def _meet(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:
@@ -251,11 +260,11 @@ def _outline(edges: Sequence[float], series: Sequence[float], axes: tuple[svg.Ax
 
 
 def _label(text: str, x: float, y: float, bold: bool = False) -> str:
-    return svg.words(x, y, svg.shortened(text, NAMES), "end", font_weight="600" if bold else "400")
+    return svg.words(x, y, text, "end", font_weight="600" if bold else "400")
 
 
 def _label_width(labels: Sequence[str]) -> float:
-    return svg.LETTER * max((min(len(label), NAMES) for label in labels), default=0) + 16
+    return svg.LETTER * max(map(len, labels), default=0) + 16
 
 
 def _said(rows: Sequence[Bar]) -> str:

@@ -100,6 +100,19 @@ def shortened(text: str, letters: int) -> str:
     return f"{text[: kept - kept // 2]}…{text[len(text) - kept // 2 :]}"
 
 
+def apart(texts: Sequence[str], letters: int) -> list[str]:
+    """Texts shortened to so many letters, or to as many more as it takes to tell different ones apart.
+
+    >>> apart(["org/model-v2-50m-species", "org/model-v2-100m-species"], 12)
+    ['org/model-v2-50m-species', 'org/model-v2…00m-species']
+    """
+    while True:
+        short = [shortened(text, letters) for text in texts]
+        if len(set(short)) == len(set(texts)):
+            return short
+        letters += 4
+
+
 @dataclass(frozen=True)
 class Axis:
     """Numbers to pixels, with the numbers that are written beside it."""

@@ -204,10 +204,13 @@ def _cell_text(grid: _Grid, cell: Cell | None) -> str:
 
 
 def _mean_lines(grid: _Grid) -> list[_Line]:
-    """A mean for each suite and metric with at least two tasks."""
+    """A mean for each suite and metric with at least two tasks.
+
+    A task without any score (not run, data not here) is no part of it: the line `scored` says that it is missing.
+    """
     groups: dict[tuple[str, str], list[str]] = {}
     for task in grid.tasks:
-        first = next((cell for cell in grid.row(task) if cell), None)
+        first = next((cell for cell in grid.row(task) if cell and cell.score and cell.score.value is not None), None)
         if first is not None:
             groups.setdefault((task.split("/")[0], first.metric_title), []).append(task)
     suites = {suite for suite, _ in groups}

@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from dnabench.harness.stats.sampling import DIGITS, SAME
 from dnabench.harness.stats.variance import Noise
 
+SMALL = 1e-4
+"""Below it a p-value keeps digits that count in place of decimals."""
+LEAST = 1e-300
+"""The p-value of a difference without any noise."""
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -35,6 +40,15 @@ def difference_of(  # noqa: PLR0913, PLR0917 - the parts of one noun
     (0.002, 0.198, 0.0455, 'bootstrap, normal')
     """
     low, high = (round(end, DIGITS) + 0.0 for end in noise.interval(value, level))
-    p = round(noise.p_value(value if abs(value) > SAME else 0.0), DIGITS)
+    p = told(noise.p_value(value if abs(value) > SAME else 0.0))
     error = round(noise.error, DIGITS)
     return Difference(metric, value, low, high, p, error, f"{method}, {noise.reference}", note, noise.freedom)
+
+
+def told(p: float) -> float:
+    """A p-value as it is kept: rounded, small ones to six digits that count, and never 0, which no test can show.
+
+    >>> told(0.03123456789012), told(3.37304211e-7), told(0.0)
+    (0.0312345679, 3.37304e-07, 1e-300)
+    """
+    return round(p, DIGITS) if p >= SMALL else max(float(f"{p:.6g}"), LEAST)

@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
+from scipy.stats import chi2, rankdata
 
 from dnabench.harness.errors import RequestError
 from dnabench.harness.metrics import METRICS
+from dnabench.harness.stats.design import ENOUGH_GROUPS
+from dnabench.harness.stats.deviates import uniforms
 from dnabench.harness.stats.joint import Joint
 from dnabench.harness.stats.sampling import DIGITS
 from dnabench.harness.stats.shared import effective_rows, families, family_covariance, joint_draws
@@ -145,12 +147,23 @@ def _over_tasks(joints: Sequence[Joint], level: float, scale: Callable[[Array, i
     models = tasks[0].models
     sign = -1.0 if METRICS[tasks[0].metric].best > 0 else 1.0
     observed = scale(np.mean([_ranks(sign * one.values[:, None]) for one in tasks], axis=0)[:, 0], len(models))
-    drawn = scale(np.mean([_ranks(sign * found) for found in joint_draws(tasks)], axis=0), len(models))
+    draws = [_heavy(one, found) for one, found in zip(tasks, joint_draws(tasks), strict=True)]
+    drawn = scale(np.mean([_ranks(sign * found) for found in draws], axis=0), len(models))
     if drawn.shape[1] < 2:
         return {model: Interval(float(v)) for model, v in zip(models, observed, strict=True)}
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=1)
     ends = zip(models, observed, np.minimum(low, observed), np.maximum(high, observed), strict=True)
     return {model: Interval(*(round(float(x), DIGITS) for x in numbers)) for model, *numbers in ends}
+
+
+def _heavy(one: Joint, draws: Array) -> Array:
+    """Draws, as multivariate t in place of normal where few groups say how wide: one factor for all models."""
+    if not draws.size or one.groups is None or one.effective >= ENOUGH_GROUPS:
+        return draws
+    freedom = max(one.effective - 1.0, 1.0)
+    square = chi2.isf(uniforms(f"{one.stream}\nfew groups", 1, draws.shape[1])[0], freedom)
+    middle = one.values[:, None]
+    return np.asarray(middle + (draws - middle) * np.sqrt(freedom / square))
 
 
 def _ranks(values: Array) -> Array:

@@ -5,7 +5,7 @@ Where the data are not here, rows and labels are held against their fingerprint 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -117,7 +117,8 @@ def _count_faults(record: RunRecord, predictions: Predictions, task: Task) -> It
 
 
 def _row_faults(record: RunRecord, predictions: Predictions, met: Met) -> Iterator[str]:
-    test = met.splits.test
+    config = record.protocol.get("config")
+    test, met = met.splits.test, met.for_config(config if isinstance(config, Mapping) else {})
     if record.key["data"] != met.data:
         yield "its data fingerprints are not those of the rows here"
     if not _equal(predictions.keys, met.keys):
@@ -126,7 +127,7 @@ def _row_faults(record: RunRecord, predictions: Predictions, met: Met) -> Iterat
     wrong = (predictions.truth != test.labels).reshape(len(test), -1).any(1).sum() if _alike(predictions, test) else -1
     if wrong:
         yield f"{'all' if wrong < 0 else f'{wrong:,} of {len(test):,}'} labels are not the task's"
-    for name, column in {**test.columns, "in_train": met.in_train}.items():
+    for name, column in met.columns.items():
         if not _equal(predictions.columns.get(name), column):
             yield f"its column {name!r} is not the task's"
 

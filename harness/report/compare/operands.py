@@ -52,10 +52,16 @@ def operands(words: Sequence[str], root: Path, protocol: str = "", tasks: Sequen
     return groups[0]
 
 
-def matched(words: Sequence[str], root: Path, protocol: str = "", tasks: Sequence[str] = ()) -> list[list[Operand]]:
+def matched(
+    words: Sequence[str], root: Path, protocol: str = "", tasks: Sequence[str] = (), suites: Sequence[str] = ()
+) -> list[list[Operand]]:
     """Operands in groups that are compared among themselves: one group, or, where every word is a place with
     several models, one group for each model that all of them have. Raises RequestError as `operands`."""
-    stored = _stored(words, root)
+    asked, stored = _Asked(protocol, tuple(tasks), tuple(_suite_names(suites))), _stored(words, root)
+    if any(stored.values()):
+        # All are asked before any is left out, so that the sentence names all suites that there are.
+        chosen([one.record for mine in stored.values() for one in mine], (), asked.suites)
+    stored = {word: asked.of(mine) or mine for word, mine in stored.items()}
     submitted = [word for word in words if is_submission(word)]
     models = {word: _models(stored[word]) for word in words if word not in submitted}
     several = [word for word in words if word in models and is_place(word) and len(models[word]) > 1]
@@ -69,7 +75,7 @@ def matched(words: Sequence[str], root: Path, protocol: str = "", tasks: Sequenc
     made = []
     for name in names or [""]:
         mine = {word: _of(here, name) if word in several else here for word, here in stored.items()}
-        made.append(_group(words, mine, (protocol, tasks), root))
+        made.append(_group(words, mine, asked, root))
     return made
 
 
@@ -82,8 +88,7 @@ def task_metrics(
     """
     if metric and metric not in METRICS:
         raise RequestError(f"no metric {metric!r}.{nearest(metric, list(METRICS))} Known: {', '.join(METRICS)}.")
-    names = [registry.load_suite(s).name if s not in registry.suites() and Path(s).exists() else s for s in suites]
-    records = chosen([r for one in found for r in one.records.values()], (), names, words)
+    records = chosen([r for one in found for r in one.records.values()], (), _suite_names(suites), words)
     rows = rows_of(records, words)
     lost = [word for word in words if not any(fits(row, word) for row in rows)]
     if lost:
@@ -91,6 +96,30 @@ def task_metrics(
     known = {task.name: task.metric for s in {row.split("/")[0] for row in rows} for task in _registered(s)}
     known |= {str(r.task["name"]): str(r.task["metric"]) for r in records}
     return {row: metric or known[row] for row in rows}
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The protocol, tasks and suites that were asked for; all where none is named."""
+
+    protocol: str
+    tasks: tuple[str, ...]
+    suites: tuple[str, ...]
+
+    def of(self, stored: Sequence[StoredRecord]) -> list[StoredRecord]:
+        """The records of these tasks and suites: what a model did elsewhere is nobody's business."""
+        names = [str(one.record.task["name"]) for one in stored]
+        return [one for one, name in zip(stored, names, strict=True) if self._takes(name)]
+
+    def _takes(self, name: str) -> bool:
+        in_suite = not self.suites or name.partition("/")[0] in self.suites
+        return in_suite and (not self.tasks or any(fits(name, word) for word in self.tasks))
+
+
+def _suite_names(words: Sequence[str]) -> list[str]:
+    """Names of suites, of which some may be named by a file or folder of the user's."""
+    known = registry.suites() if words else ()
+    return [registry.load_suite(word).name if word not in known and Path(word).exists() else word for word in words]
 
 
 def _registered(suite: str) -> Sequence[Task]:
@@ -137,17 +166,16 @@ def _of(stored: Sequence[StoredRecord], name: str) -> list[StoredRecord]:
 def _group(
     words: Sequence[str],
     stored: Mapping[str, Sequence[StoredRecord]],
-    how: tuple[str, Sequence[str]],
+    asked: _Asked,
     root: Path,
 ) -> list[Operand]:
     """The operands of one group, labelled; files of predictions take their task's facts from the others."""
-    protocol, tasks = how
-    kept = {word: _under(word, mine, protocol) for word, mine in stored.items() if mine}
+    kept = {word: _under(word, mine, asked) for word, mine in stored.items() if mine}
     made = {word: Operand(word, _by_task(word, mine)) for word, mine in kept.items()}
     beside = [record for one in made.values() for record in one.records.values()]
     for word in words:
         if word not in made:
-            record = submitted_record(Path(word), tasks, beside)
+            record = submitted_record(Path(word), asked.tasks, beside)
             made[word] = Operand(word, {str(record.task["name"]): record})
     found = [made[word] for word in words]
     paths = [sorted(str(one.path) for one in kept.get(word, ())) or [word] for word in words]
@@ -158,13 +186,17 @@ def _group(
     return [replace(one, label=label) for one, label in zip(found, _labels(found, root), strict=True)]
 
 
-def _under(word: str, mine: Sequence[StoredRecord], protocol: str) -> list[StoredRecord]:
-    """The records of one model, under the protocol that was asked for."""
-    found = list(mine)
+def _under(word: str, mine: Sequence[StoredRecord], asked: _Asked) -> list[StoredRecord]:
+    """The records of one model, under the protocol that was asked for.
+
+    Where none is of what was asked for, one says who the model is, and its scores are holes.
+    """
+    found, protocol = list(mine), asked.protocol
     if protocol:
         found = [one for one in mine if one.record.protocol.get("name") in (protocol, "", None)]
         if not any(one.record.protocol.get("name") == protocol for one in found):
             raise RequestError(f"{word} has no record under the protocol {protocol!r}.")
+    found = asked.of(found) or found[:1]
     _refuse_several(word, found)
     return found
 
@@ -193,9 +225,9 @@ def _by_task(word: str, mine: Sequence[StoredRecord]) -> dict[str, RunRecord]:
         full = [one for one in several if one.record.status == "ok"]
         if len(full) > 1:
             folders = ", ".join(str(one.path.parent) for one in full)
-            raise RequestError(
-                f"{word} has {len(full)} records of {task}: name one run folder, or --protocol ({folders})."
-            )
+            apart = len({one.record.protocol.get("name") for one in full}) > 1
+            way = "--protocol" if apart else "other tasks with --task"
+            raise RequestError(f"{word} has {len(full)} records of {task}: name one run folder, or {way} ({folders}).")
         partial = [one for one in several if one.record.status == "partial"]
         found[task] = (full or partial or several)[0].record
     return found

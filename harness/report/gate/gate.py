@@ -16,7 +16,7 @@ from scipy.stats import t as student
 from ...errors import DataError, RecordError, RequestError
 from ...metrics import METRICS
 from ...protocols import PROTOCOLS
-from ...stats.difference import Difference
+from ...stats.difference import Difference, told
 from ...stats.multiple import holm
 from ...stats.order import aligned
 from ...stats.sampling import DIGITS, panel_of, point_values
@@ -245,7 +245,7 @@ def _test(one: Judged, noise: Noise, rules: GateRules) -> Judged:
     assert worse is not None
     by_rows = reach(noise.error, noise.freedom, rules.alpha)
     low, high = (round(end, DIGITS) + 0.0 for end in (one.change.value - by_rows, one.change.value + by_rows))
-    change = replace(change, low=low, high=high, p=round(p, DIGITS), se=round(noise.error, DIGITS))
+    change = replace(change, low=low, high=high, p=told(p), se=round(noise.error, DIGITS))
     change = replace(change, method=f"{change.method}, {noise.reference}")
     power = _power(rules.margin - widened(by_rows, one.unseen), noise)
     return replace(one, change=change, power=power, inside=worse < rules.alpha)

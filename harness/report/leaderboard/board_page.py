@@ -54,7 +54,7 @@ def board_section(view: View, tabs: Sequence[tuple[str, str]]) -> Section:
         Part("Who beats whom in the mean", figures=tuple(_heats(view))),
         Part("Tasks", grid=_task_index(view)),
     ]
-    lead = f"{one}, 95% intervals. {BOLD}"
+    lead = f"{sentence(f'{one}, 95% intervals')} {BOLD}"
     title = f"{field_title(view.field)}{under}"
     return Section(board_route(view), title, lead, tuple(p for p in parts if p.filled), tuple(tabs), view.field.suite)
 

@@ -9,6 +9,7 @@ from ..cells import metric_title
 from ..page import fact_text
 from ..render import MISSING
 from ..tables import number
+from .board_page import BOLD
 from .data import parameters
 from .nouns import Board, Entrant, Entry, Field, Ranking
 from .sheet import Grid, Head, Item, Line, Notes, Part, Section, facts, model_route, number_item, score_item, task_route
@@ -30,6 +31,7 @@ def model_section(board: Board, name: str) -> Section:
     own = [(field, entrant) for field in board.fields for entrant in field.entrants if entrant.model == name]
     first = own[0][1]
     lead = "A conventional model: it learns from the task's own rows only." if first.baseline else "A pretrained model."
+    lead = f"{lead} {BOLD}"
     parts = [Part("Card", facts=_card(*own[0]))]
     for field, entrant in own:
         title = f"{field.suite}: {entrant.name}, {entrant.protocol or 'no protocol'}"
@@ -40,7 +42,8 @@ def model_section(board: Board, name: str) -> Section:
 
 def _card(field: Field, entrant: Entrant) -> tuple[tuple[str, str], ...]:
     info = entrant.facts
-    found: dict[str, str | None] = {"parameters": count_text(parameters(entrant, field))}
+    size = parameters(entrant, field)
+    found: dict[str, str | None] = {"parameters": None if size is None else count_text(size)}
     found |= {key.replace("_", " "): _text(info.get(key)) for key in SHOWN}
     return facts(found | {"licence": _text(info.get("licence")), "pretraining": _text(info.get("pretraining"))})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -131,9 +132,11 @@ def _escaped(table: Table) -> Table:
 
 
 def _safe(text: str) -> str:
-    """Text that markdown prints as it is: no HTML, no line breaks.
+    r"""Text that markdown prints as it is: no HTML, no line breaks, no emphasis, code or links.
 
-    >>> _safe("<b>")
-    '&lt;b>'
+    >>> _safe("<b>"), _safe("__a_b__ [x](y)"), _safe("0.6 [0.5, 0.7]")
+    ('&lt;b>', '\\_\\_a_b\\_\\_ [x]\\(y)', '0.6 [0.5, 0.7]')
     """
-    return " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
+    one = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
+    # An underscore inside a word is one, as in the names of tasks.
+    return re.sub(r"[\\*`~]|(?<=\])\(|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", one)

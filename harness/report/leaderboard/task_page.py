@@ -18,6 +18,20 @@ from .nouns import Board, Entrant, Entry, Field, Ranking, TaskCard
 from .sheet import Grid, Head, Item, Line, Notes, Part, Section, facts, model_route, number_item, score_item, task_route
 from .words import caveats, detectable_text, rank_text, sentence
 
+CHECKS = {
+    "test_rows_in_train": "test rows in train, on either strand",
+    "exact": "test rows in train, on the same strand",
+    "reverse_complement": "test rows in train, on the other strand",
+    "share": "share of test rows in train",
+    "contradictory": "rows with a twin of another label",
+    "dev_in_train": "dev rows in train, on either strand",
+    "dev_in_train_exact": "dev rows in train, on the same strand",
+    "test_in_dev": "test rows in dev",
+    "repeats_in_train": "repeated rows in train",
+    "repeats_in_test": "repeated rows in test",
+}
+"""What the counts of a record's audit mean."""
+
 
 def task_section(board: Board, field: Field, card: TaskCard) -> Section:
     """The section of one task, over all protocols."""
@@ -35,7 +49,7 @@ def task_section(board: Board, field: Field, card: TaskCard) -> Section:
         Part("Published scores", grid=_published(published) if published else None),
         Part("Data", facts=_card_facts(card), grid=_splits(card)),
         Part("Checks", facts=_checks(field, card)),
-        Part("Notes", card.known.notes if card.known else ()),
+        Part("Notes", tuple(map(sentence, card.known.notes)) if card.known else ()),
     ]
     lead = f"{card.record.get('title') or 'A task'}. Ranked by {metric_title(card.metric)}. {BOLD}"
     return Section(task_route(card.name), card.name, lead, tuple(p for p in parts if p.filled), (), field.suite)
@@ -238,8 +252,8 @@ def _splits(card: TaskCard) -> Grid | None:
 def _checks(field: Field, card: TaskCard) -> tuple[tuple[str, str], ...]:
     """What the audit counted; the same for every model, so the first full record tells it."""
     checks = next((e.record.checks for e in _entries(field, card)), {})
-    said = {name.replace("_", " "): fact_text(value) for name, value in checks.get("duplicates", {}).items()}
-    said |= {name.replace("_", " "): fact_text(value) for name, value in checks.get("rows", {}).items()}
+    counted = {**checks.get("duplicates", {}), **checks.get("rows", {})}
+    said = {CHECKS.get(name, name.replace("_", " ")): fact_text(value) for name, value in counted.items()}
     odd = checks.get("non_acgt", {})
     said |= {"bases that are not ACGT": ", ".join(f"{name} {count:,}" for name, count in sorted(odd.items()))}
     return facts(said)

@@ -74,10 +74,10 @@ def mean_title(mean: Mean, several: bool = False) -> str:
 def sentence(note: str) -> str:
     """A note as a sentence of the page.
 
-    >>> sentence("rows in groups: 6")
-    'Rows in groups: 6.'
+    >>> sentence("rows in groups: 6"), sentence("accuracy (top 1).")
+    ('Rows in groups: 6.', 'Accuracy (top 1).')
     """
-    return f"{note[:1].upper()}{note[1:]}."
+    return f"{note[:1].upper()}{note[1:]}" + ("" if note.endswith((".", "!", "?")) else ".")
 
 
 def detectable_text(ranking: Ranking) -> str:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ...data.load import DataOptions
 from ...errors import DataError, RequestError
+from ...run import npz
 from ...run.meet import Met, meet
 from ...types import OutputKind, Predictions, Task
 from .sheet import Said, read_sheet
@@ -49,7 +50,6 @@ def submitted_predictions(path: Path, met: Met) -> Predictions:
     for number, (_, labels) in enumerate(parts):
         _check_labels(labels, met, f"{path}, {said.replicates[number]}")
     _check_outputs(outputs, said.kind, met, path)
-    columns = {**met.splits.test.columns, "in_train": met.in_train}
     return Predictions(
         task=met.task.name,
         kind=said.kind,
@@ -57,7 +57,7 @@ def submitted_predictions(path: Path, met: Met) -> Predictions:
         truth=met.splits.test.labels,
         outputs=outputs,
         replicates=said.replicates,
-        columns=columns,
+        columns=met.columns,
     )
 
 
@@ -91,8 +91,10 @@ def _arrays(path: Path) -> Mapping[str, Array]:
         with np.load(path, allow_pickle=False) as archive:
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise DataError(f"{path} is one array, not an .npz with `outputs` and `keys`.")
+            if archive.zip is not None:
+                npz.refuse_bomb(archive.zip, path.stat().st_size)
             return {name: archive[name] for name in archive.files}
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile, NotImplementedError) as problem:
+    except (ValueError, EOFError, OSError, MemoryError, zipfile.BadZipFile, NotImplementedError) as problem:
         raise DataError(f"{path} cannot be read as .npz ({problem}): write it with numpy.savez.") from problem
 
 

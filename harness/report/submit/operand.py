@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from ... import registry
-from ...errors import DataError, DnabenchError, RequestError, Unavailable
+from ...errors import DataError, RecordError, RequestError, Unavailable
 from ...run import npz
+from ...run.meet import Met
 from ...run.record_json import plain
-from ...types import Predictions, RunRecord, Task
+from ...types import InputKind, Inputs, Predictions, RunRecord, Source, Split, Splits, Target, Task
 from ..check.truth import label_faults
 from ..choose import fits
-from .match import read_submission
+from .match import read_submission, submitted_predictions
 
 KINDS = (".npz", ".csv", ".tsv", ".parquet")
 
@@ -36,7 +39,7 @@ def submitted_record(path: Path, tasks: Sequence[str], beside: Sequence[RunRecor
         raise RequestError(f"{path} is no file: name an .npz, .csv, .tsv or .parquet of predictions.")
     name = _task_of(path, tasks, beside)
     known = next((record for record in beside if record.task["name"] == name and record.outputs), None)
-    said = _read(path, name)
+    said = _read(path, name, known)
     facts = dict(known.task) if known else _facts(_registered(name))
     data = known.key["data"] if known else {"test": name}
     return RunRecord(
@@ -65,8 +68,6 @@ def _task_of(path: Path, tasks: Sequence[str], beside: Sequence[RunRecord]) -> s
 
 
 def _own_task(path: Path) -> str:
-    import numpy as np
-
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return str(arrays["task"]) if "task" in arrays.files else ""
@@ -74,20 +75,38 @@ def _own_task(path: Path) -> str:
         raise RequestError(f"{path} cannot be read as .npz ({problem}): write it with numpy.savez.") from problem
 
 
-def _read(path: Path, name: str) -> Predictions:
+def _read(path: Path, name: str, rival: RunRecord | None) -> Predictions:
     """Checked against the task's own rows where they are here; else rows and labels are met by those of the rival."""
     try:
         return read_submission(path, _registered(name))
     except (RequestError, Unavailable) as problem:
-        if path.suffix.lower() != ".npz":
+        if path.suffix.lower() == ".npz" and (said := _as_stored(path, name)):
+            if isinstance(problem, Unavailable):
+                _refuse_labels(path, said, _registered(name))
+            return said
+        if rival is None or rival.outputs is None:
             raise
-        try:
-            said = replace(npz.from_bytes(path.read_bytes(), str(path)), task=name)
-        except DnabenchError as broken:
-            raise broken from problem
-        if isinstance(problem, Unavailable):
-            _refuse_labels(path, said, _registered(name))
-        return said
+        return submitted_predictions(path, _met_by(rival, rival.outputs()))
+
+
+def _as_stored(path: Path, name: str) -> Predictions | None:
+    """A file as `dnabench run` writes it, with rows and labels of its own; None for any other."""
+    try:
+        return replace(npz.from_bytes(path.read_bytes(), str(path)), task=name)
+    except RecordError:
+        return None
+
+
+def _met_by(rival: RunRecord, said: Predictions) -> Met:
+    """A task whose data are not here, as the predictions of another model know it: its test rows without sequences."""
+    facts, nothing, rows = rival.task, Inputs(()), len(said.keys)
+    target = Target(facts["target"]["kind"], tuple(facts["target"]["classes"]))
+    inputs: InputKind = facts.get("inputs", "sequence")
+    task = Task(said.task, facts["version"], "", inputs, target, facts["metric"], (), Source("files", {}))
+    test = Split("test", Inputs([""] * rows, [""] * rows if inputs == "pair" else ()), said.truth, target, said.columns)
+    train, dev = (Split(part, nothing, said.truth[:0], target) for part in ("train", "dev"))
+    in_train = np.asarray(said.columns.get("in_train", np.zeros(rows)), np.uint8)
+    return Met(task, Splits(train, dev, test, {}), (), said.keys, in_train, {}, {})
 
 
 def _refuse_labels(path: Path, said: Predictions, task: Task) -> None:

@@ -94,15 +94,19 @@ function sort(table, key, direction) {
   const body = table.tBodies[0];
   const rows = [...body.rows];
   rows.forEach((row, i) => { if (row.order === undefined) row.order = i; });
-  rows.sort((a, b) => (column < 0 ? 0 : compare(a.cells[column], b.cells[column], direction)) || a.order - b.order);
+  const known = column < 0 ? [] : rows.map((row) => row.cells[column].dataset.sort).filter((x) => x !== undefined);
+  // A column is of numbers or of words: names of which some are numbers have one order all the same.
+  const numeric = known.every((x) => x !== "" && !Number.isNaN(Number(x)));
+  const order = numeric ? (x, y) => x - y : (x, y) => x.localeCompare(y, "en", { numeric: true });
+  const compared = (a, b) => (column < 0 ? 0 : compare(a.cells[column], b.cells[column], order, direction));
+  rows.sort((a, b) => compared(a, b) || a.order - b.order);
   body.append(...rows);
 }
 
-function compare(a, b, direction) {
+function compare(a, b, order, direction) {
   const [x, y] = [a.dataset.sort, b.dataset.sort];
   if (x === undefined || y === undefined) return (x === undefined) - (y === undefined);
-  const [m, n] = [Number(x), Number(y)];
-  return direction * (Number.isNaN(m) || Number.isNaN(n) ? x.localeCompare(y, "en") : m - n);
+  return direction * order(x, y);
 }
 
 function pressed(button) {
