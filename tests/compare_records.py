@@ -35,7 +35,7 @@ def record(model: str, said: Predictions | None, task: str = "", /, **other: Any
     name = said.task if said else task
     made = RunRecord(
         status="ok" if said else "failed",
-        key={"data": {"train": "a", "dev": "b", "test": f"rows of {name}"}, "model": model},
+        key={"data": {"train": "a", "dev": "b", "test": f"rows of {name}"}, "model": {"name": model}},
         model={"name": model, "id": f"{len(model):07x}", "options": {}},
         task={
             "name": name, "version": 1, "metric": "accuracy", "metrics": ["accuracy", "mcc"],

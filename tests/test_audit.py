@@ -23,7 +23,9 @@ from dnabench.harness.cli import run_words
 from dnabench.harness.data.load import DataOptions, load_splits
 from dnabench.harness.errors import DataError
 from dnabench.harness.registry import find_tasks, load_suite
+from dnabench.harness.report.audit.audit import TaskAudit
 from dnabench.harness.report.audit.marks import leak_marks, trivial_marks
+from dnabench.harness.report.audit.page import shortcut_table
 from dnabench.harness.stats.intervals import score_predictions
 from dnabench.harness.types import (
     Dependence,
@@ -119,6 +121,18 @@ def test_limited_rows_have_facts_of_their_own(write_suite: SuiteWriter) -> None:
     assert facts_key(task, whole) != facts_key(task, few)
 
 
+def test_rows_at_other_places_or_in_other_folds_have_facts_of_their_own(write_suite: SuiteWriter) -> None:
+    task = load_suite(write_suite(("a",))).tasks[0]
+    train = rows("train", drawn(4), [0, 1] * 2, chromosome=["1"] * 4, start=[0, 99, 200, 300], end=[60, 159, 260, 360])
+    keys = set()
+    for start in (500, 70):
+        place = {"chromosome": ["1"] * 2, "start": [start, 900], "end": [start + 60, 960], "fold": [0, 1]}
+        keys.add(facts_key(task, splits_of(train, rows("test", drawn(2, 1), [0, 1], **place))))
+    place["fold"] = [1, 0]
+    keys.add(facts_key(task, splits_of(train, rows("test", drawn(2, 1), [0, 1], **place))))
+    assert len(keys) == 3
+
+
 def test_foreign_text_is_refused_as_facts() -> None:
     facts = Facts({"version": VERSION}, {"words": np.array([True, False, True])})
     assert from_text(to_text(facts)).leaks["words"].tolist() == [True, False, True]
@@ -183,6 +197,34 @@ def test_a_task_is_marked_where_a_trivial_rule_reaches_the_best_models_interval(
     assert "gc alone has Matthews correlation (MCC) 0.510, within the interval of the best model here" in mark.sentence
     assert trivial_marks(models) == {}
     assert trivial_marks([record("gc", 0.5, 0.4, 0.6)]) == {}
+
+
+def test_runs_of_one_model_are_told_apart_by_their_protocol(write_suite: SuiteWriter) -> None:
+    task = load_suite(write_suite(("a",))).tasks[0]
+    records = tuple(
+        dataclasses.replace(record("cnn", value, 0.1, 0.9), protocol={"name": name, "recipe": "default", "id": name})
+        for name, value in (("probe", 0.5), ("finetune", 0.6))
+    )
+    one = TaskAudit(task, records=records)
+    assert [one.name_of(r).partition(" (")[0] for r in records] == ["cnn probe", "cnn finetune"]
+    assert [row[0].partition(" (")[0] for row in shortcut_table(one).rows] == ["cnn finetune", "cnn probe"]
+
+
+def test_windows_of_a_genome_that_overlap_train_are_leaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DNABENCH_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "g.fa").write_text(f">chr1\n{drawn(1, 3, 900)[0]}\n")
+    places = [(0, "train"), (200, "train"), (400, "dev"), (190, "test"), (600, "test")]
+    rows_of = [f"1\t{start}\t{start + 20}\t+\t{i % 2}\t{split}" for i, (start, split) in enumerate(places)]
+    (tmp_path / "t.tsv").write_text("\n".join(("chromosome\tstart\tend\tstrand\tlabel\tsplit", *rows_of, "")))
+    (tmp_path / "suite.yaml").write_text(
+        "suite: mine\ntitle: mine\ntasks:\n  a:\n    title: places\n    classes: 2\n    metric: mcc\n"
+        "    split: {kind: column}\n    source:\n      kind: intervals\n      options: {genome: g.fa}\n"
+        "      files: {all: {path: t.tsv}}\n"
+    )
+    task = load_suite(tmp_path).tasks[0]
+    facts = audit_fully(task, load_splits(task, DataOptions(data_dir=tmp_path)))
+    assert facts.leaks["places"].tolist() == [True, False]
+    assert facts.found["places"]["overlapping"] == 1
 
 
 def test_leak_marks_say_what_a_record_knows() -> None:

@@ -168,3 +168,13 @@ def test_test_rows_overlap_training_intervals(benchmarks: Path, name: str, share
     data: Coordinates = read_coordinates(benchmarks / name)
     found = overlapping(data.test.places, data.train.places).mean()
     assert found == pytest.approx(share, abs=0.005)
+
+
+def test_chromosomes_of_one_name_in_two_genomes_are_not_one() -> None:
+    columns = {"chromosome": np.array(["I", "I"]), "start": np.array(["0", "5"]), "end": np.array(["9", "14"])}
+    both = places_of(columns)
+    apart = places_of(columns | {"genome": np.array(["yeast", "worm"])})
+    assert both is not None
+    assert apart is not None
+    for found, touching in ((both, True), (apart, False)):
+        assert overlapping(found.take(np.array([0])), found.take(np.array([1]))).tolist() == [touching]

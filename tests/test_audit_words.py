@@ -84,6 +84,14 @@ def test_contained_rows_agree_with_looking_into_every_row(rows: tuple[list[str],
     assert holding.tolist() == [any(holds(big, small) for small in inner) for big in outer]
 
 
+def test_rows_with_unknown_letters_are_found_by_their_runs_of_known_ones() -> None:
+    left, right = "ACGGTTCAAGTCCTGAAC", "TTGACCATGGCATACGGA"
+    inner = [left + "N" + right, left + "N" * 20, "ACGT" + "N" + "ACGTTG"]
+    outer = ["CC" + reverse_complement(inner[0]), inner[1] + "A", inner[2] + "A", left + "C" + right + "A"]
+    inside, holding = contained_rows(inner, outer)
+    assert (inside.tolist(), holding.tolist()) == ([True, True, False], [True, True, False, False])
+
+
 def test_repeats_are_no_burden_for_contained_rows() -> None:
     inner = ["A" * 40 + "CGTACGTAAC"] * 50
     outer = ["A" * 300] * 200 + ["TT" + inner[0] + "GG"]

@@ -149,3 +149,28 @@ def test_a_series_needs_one_count_less_than_edges() -> None:
 
 def test_equal_input_gives_equal_bytes() -> None:
     assert drawn() == drawn()
+
+
+def test_long_names_that_differ_in_their_middle_stay_apart() -> None:
+    labels = [f"InstaDeepAI/nucleotide-transformer-v2-{size}m-multi-species" for size in (50, 100, 250, 500)]
+    pictures = (
+        charts.forest([Bar(label, 0.5) for label in labels]),
+        charts.scatter([Point(label, 1.0 + i, 0.1 * i) for i, label in enumerate(labels)], "s", "y"),
+        charts.heat(labels, [[Cell("") for _ in labels] for _ in labels]),
+    )
+    for text in pictures:
+        shown = [t.text for t in parsed(text).iter(f"{NAMESPACE}text") if (t.text or "").startswith("Insta")]
+        assert len(set(shown)) == len(labels)
+        assert len(shown) in (len(labels), 2 * len(labels))
+
+
+def test_names_of_a_scatter_stay_off_the_axes_and_those_without_room_are_counted() -> None:
+    few = charts.scatter([Point(f"at the bottom {i}", 1.0, 0.0) for i in range(3)] + [Point("top", 9.0, 1.0)], "s", "y")
+    levels = [float(t.get("y", "")) for t in parsed(few).iter(f"{NAMESPACE}text") if "bottom" in (t.text or "")]
+    assert len(levels) == 3
+    assert max(levels) <= 330 - 7
+    many = charts.scatter([Point(f"model number {i}", 1.0, i / 40) for i in range(200)], "s", "y")
+    texts = [t.text or "" for t in parsed(many).iter(f"{NAMESPACE}text")]
+    shown = sum(text.startswith("model number") for text in texts)
+    assert shown < 200
+    assert f"{200 - shown} names without room: point at a dot" in texts

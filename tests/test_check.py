@@ -1,9 +1,11 @@
 """`dnabench check` finds what it promises to find: each broken promise is tried, and honest things pass."""
 
+import contextlib
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -176,12 +178,19 @@ def test_a_broken_task_file_is_a_fault_with_file_line_and_key(tmp_path: Path, ca
     assert re.search(r"suite\.yaml.*5.*titel", out)
 
 
+@pytest.fixture(scope="module")
+def honest(write_shared_suite: Callable[..., Path]) -> Path:
+    """A folder with a suite and the results of two models on it."""
+    root = write_shared_suite(("a",), leaks=4).parent
+    with contextlib.chdir(root):
+        assert run_words(["run", "-m", "gc,kmer", "-s", "mine", "--json"]) == 0
+    return root
+
+
 @pytest.fixture
-def results(write_suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    write_suite(("a",), leaks=4)
-    assert run_words(["run", "-m", "gc,kmer", "-s", "mine", "--json"]) == 0
-    return tmp_path / "results"
+def results(honest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(shutil.copytree(honest, tmp_path / "copy"))
+    return tmp_path / "copy" / "results"
 
 
 def change(path: Path, edit: Any) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -25,17 +24,28 @@ QUICK = {
 }  # fmt: skip
 
 SCRIPT = """
-import sys, time
+import os, signal, sys
 from test_checkpoint import Model, rows, QUICK, TEST
-from dnabench.harness.protocols.finetune import finetune
-from dnabench.harness.engine import training
-real = training.Learner.step
-def slow(self, *args):
-    time.sleep(0.05)
-    print("step", flush=True)
-    return real(self, *args)
-training.Learner.step = slow
-finetune(Model(), rows(), TEST, QUICK, 3)
+from dnabench.harness.protocols import course, finetune as protocol
+from dnabench.harness.engine import checkpoint, training
+
+def killed_at(owner, name, call):
+    # The process is gone in the middle of its n-th call, whatever else the machine does.
+    real, calls = getattr(owner, name), iter(range(1, 10**6))
+    def counted(*given):
+        if next(calls) == call:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(*given)
+    setattr(owner, name, counted)
+
+phase = sys.argv[1]
+if phase == "a step":
+    killed_at(training.Learner, "step", 18)
+elif phase == "writing":
+    killed_at(checkpoint.os, "replace", 18)
+else:
+    killed_at(course.Course, "raw", 1)
+protocol.finetune(Model(), rows(), TEST, QUICK, 3)
 """
 
 
@@ -100,23 +110,23 @@ def interrupted(cache: Path, monkeypatch: pytest.MonkeyPatch, at: int, **setting
     monkeypatch.setattr(training.Learner, "step", real)
 
 
-def test_a_killed_training_resumes_to_the_same_bytes(cache: Path) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is not known there")
+@pytest.mark.parametrize(
+    ("phase", "written", "unread"), [("a step", 17, 168), ("writing", 17, 168), ("the test rows", 39, 0)]
+)
+def test_a_killed_training_resumes_to_the_same_bytes(phase: str, written: int, unread: int, cache: Path) -> None:
     whole = finetune(Model(), rows(), TEST, QUICK, 3)
     environment = {**os.environ, "DNABENCH_CHECKPOINT_SECONDS": "0", "PYTHONPATH": str(Path(__file__).parent)}
-    process = subprocess.Popen([sys.executable, "-c", SCRIPT], env=environment, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    for _ in range(18):
-        assert process.stdout.readline() == "step\n"
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    assert subprocess.run([sys.executable, "-c", SCRIPT, phase], env=environment, check=False).returncode == -9
     (left,) = cache.glob("*.safetensors")
-    assert json.loads(header(left)["dnabench"])["state"]["position"][0] >= 16
+    assert json.loads(header(left)["dnabench"])["state"]["position"][0] == written
+    assert len(list(cache.glob("*.part"))) == (phase == "writing")
     taken: list[int] = []
     resumed = finetune(counted(taken), rows(), TEST, QUICK, 3)
     assert resumed.outputs.tobytes() == whole.outputs.tobytes()
     assert resumed.chosen == whole.chosen
-    assert sum(taken) < 100 * 3, "rows of the first steps were not read again"
-    assert not list(cache.iterdir())
+    assert sum(taken) == unread, "rows of the first steps were not read again"
+    assert not list(cache.iterdir()), "what the killed process left is swept"
 
 
 def counted(taken: list[int]) -> Any:
@@ -150,12 +160,48 @@ def test_it_does_not_matter_where_a_training_was_interrupted(
 def test_another_training_does_not_find_the_checkpoint(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     interrupted(cache, monkeypatch, 20)
     monkeypatch.setenv("DNABENCH_CHECKPOINT_SECONDS", "off")
-    for settings, seed in (({}, 4), ({"learning_rate": 0.04}, 3)):
+    for settings, seed in (({}, 4), ({"learning_rate": 0.04}, 3), ({"metric": "auroc"}, 3)):
         config = {**QUICK, **settings}
         found = finetune(Model(), rows(), TEST, config, seed)
         monkeypatch.setenv("DNABENCH_CACHE", str(cache / "empty"))
         assert found.outputs.tobytes() == finetune(Model(), rows(), TEST, config, seed).outputs.tobytes()
         monkeypatch.setenv("DNABENCH_CACHE", str(cache.parent))
+
+
+def test_options_and_labels_that_leave_the_first_weights_alone_are_another_training(cache: Path) -> None:
+    from dataclasses import replace
+
+    from dnabench.harness.engine.recipe import Recipe
+    from dnabench.harness.engine.targets import objective_of
+    from dnabench.harness.protocols.course import Course
+    from dnabench.harness.protocols.finetune import _exam
+    from dnabench.harness.types import ModelInfo
+
+    class Pooled(Model):
+        def __init__(self, pooling: str) -> None:
+            self.info = ModelInfo("small", "small", 1, options={"pooling": pooling})
+
+    def name(pooling: str, dev: Split) -> str:
+        given = rows()
+        objective = objective_of(dev.target, given.train.labels)
+        course = Course(Pooled(pooling), given.train, TEST, objective, _exam(dev, objective, QUICK), 3)
+        course.train(Recipe(max_steps=1, device="cpu"))
+        return course.checkpoints[0].path.name
+
+    dev = rows().dev
+    assert name("cls", dev) == name("cls", dev)
+    others = {name("cls", dev), name("mean", dev), name("cls", replace(dev, labels=1 - dev.labels))}
+    assert len(others) == 3
+
+
+def test_a_training_that_diverges_leaves_nothing_behind(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dnabench.harness.engine.training import DivergedError
+
+    monkeypatch.setenv("DNABENCH_CHECKPOINT_SECONDS", "0")
+    for search in ({}, {"search": {"learning_rate": [1e38, 1e37]}}):
+        with pytest.raises(DivergedError):
+            finetune(Model(), rows(), TEST, {**QUICK, "learning_rate": 1e38, "clip": 0.0, **search}, 3)
+        assert not list(cache.iterdir())
 
 
 @pytest.mark.parametrize("fault", ["cut", "flipped", "empty", "foreign"])
@@ -192,9 +238,19 @@ def test_a_search_that_is_interrupted_does_not_repeat_its_finished_runs(
 def test_a_folder_that_cannot_be_written_is_a_warning(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from safetensors import SafetensorError
+
     (tmp_path / "file").write_text("", encoding="utf-8")
     Checkpoint(tmp_path / "file" / "x.safetensors").save({"a": torch.zeros(1)}, {})
     assert "could not be written" in capsys.readouterr().err
+
+    def full(*given: Any) -> None:
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("safetensors.torch.save_file", full)
+        Checkpoint(tmp_path / "x.safetensors").save({"a": torch.zeros(1)}, {})
+    assert "No space left on device (os error 28)): training goes on without it" in capsys.readouterr().err
     monkeypatch.setenv("DNABENCH_CHECKPOINT_SECONDS", "often")
     assert place(tmp_path, [b""]) is None
     assert "must be a number of seconds or off" in capsys.readouterr().err

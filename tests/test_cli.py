@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from dnabench.harness.cli import run_words
-from dnabench.harness.cli.options import model_args, seeds
+from dnabench.harness.cli.options import model_args, overrides, seeds, words
 from dnabench.harness.cli.spellings import respell
 from dnabench.harness.errors import RequestError
 
@@ -220,6 +220,39 @@ def test_seeds_and_model_options_are_read_in_every_usual_spelling() -> None:
     for text in ("x", "3-1", "-1", "1-2-3"):
         with pytest.raises(RequestError):
             seeds(text)
+
+
+def test_many_names_are_no_file_name_and_odd_digits_no_seeds() -> None:
+    assert seeds(",".join(map(str, range(100)))) == tuple(range(100))
+    assert len(words([",".join(["kmer"] * 100)])) == 100
+    for wrong in ("0-", "-3", "3-1", "²", "1.5", ""):
+        with pytest.raises(RequestError, match="write seeds as"):
+            seeds(wrong)
+    for wrong in ("99999999999999999999", "0-99999999"):
+        with pytest.raises(RequestError, match="at most 10,000 seeds, none above 4,294,967,295"):
+            seeds(wrong)
+    with pytest.raises(RequestError, match="whole number of at least 1"):
+        overrides("²", "")
+
+
+def test_a_model_without_a_network_runs_on_the_cpu_and_nowhere_else(toy: Path, capsys) -> None:
+    assert run_words(["run", "-m", "kmer", "-s", "toy", "-t", "gc", "--device", "cpu"]) == 0
+    assert run_words(["run", "-m", "kmer", "-s", "toy", "-t", "gc"]) == 0
+    assert len(list(toy.glob("results/runs/*/*/*/*.json"))) == 1, "it is the same cell"
+    assert run_words(["run", "-m", "kmer", "-s", "toy", "-t", "gc", "--device", "cuda"]) == 2
+    assert "device is 'cuda', and nothing of this run has a network to put there: kmer" in capsys.readouterr().err
+
+
+def test_what_a_model_s_libraries_write_does_not_get_into_the_table(toy: Path) -> None:
+    lines = ["import os", "from dnabench.adapters.kmer import Kmer", "class Loud(Kmer):"]
+    lines += ["    def embed(self, sequences):", "        os.write(1, b'raw')", "        os.system('echo child')"]
+    lines += ["        return super().embed(sequences)"]
+    (toy / "loud.py").write_text("\n".join(lines), encoding="utf-8")
+    done = dnabench("run", "-m", "loud.py:Loud", "-s", "toy", "-t", "gc", "--json", cwd=toy)
+    assert done.returncode == 0, done.stderr
+    json.loads(done.stdout)
+    assert "raw" in done.stderr
+    assert "child" in done.stderr
 
 
 def test_a_dry_run_prints_the_plan_and_writes_nothing(toy: Path, capsys) -> None:

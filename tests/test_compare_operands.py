@@ -16,12 +16,13 @@ from compare_records import compared, operand, record, rows, saved
 from git_folder import commit, repository
 
 from dnabench.harness.cli import run_words
-from dnabench.harness.errors import RequestError
+from dnabench.harness.errors import DataError, RequestError
 from dnabench.harness.report.compare.compare import How, compare_groups
 from dnabench.harness.report.compare.operands import Operand, matched, operands
 from dnabench.harness.report.compare.seeds import leave_out
 from dnabench.harness.report.compare.table import compare_table
 from dnabench.harness.run import npz
+from dnabench.harness.stats.difference import told
 from dnabench.harness.stats.permutation import swap_p
 from dnabench.harness.stats.verdict import Rules
 from dnabench.harness.types import Target
@@ -240,3 +241,54 @@ def test_the_tex_table_compiles(tree: Path, tmp_path: Path, capsys: pytest.Captu
         check=False,
     )
     assert done.returncode == 0, done.stdout.decode("latin-1")[-2000:]
+
+
+def test_what_a_model_did_in_other_suites_does_not_stop_a_comparison(tmp_path: Path) -> None:
+    for name in ("kmer", "cnn"):
+        saved(tmp_path, record(name, rows("toy/x", 0.7, model=len(name))))
+    for config in ("1234567", "7654321"):
+        saved(tmp_path, record("cnn", rows("other/y", 0.8, model=3)), config=config)
+    with pytest.raises(RequestError, match=r"cnn has 2 records of other/y: .* or other tasks with --task"):
+        operands(["kmer", "cnn"], tmp_path)
+    for asked in ({"suites": ["toy"]}, {"tasks": ["toy/*"]}):
+        (group,) = matched(["kmer", "cnn"], tmp_path, **asked)
+        assert [list(one.records) for one in group] == [["toy/x"], ["toy/x"]]
+    with pytest.raises(RequestError, match=r"no record of the suite 'nope'\. There are: other, toy"):
+        matched(["kmer", "cnn"], tmp_path, suites=["nope"])
+
+
+def test_a_model_without_a_record_of_the_suite_is_a_hole_even_where_its_others_are_several(tmp_path: Path) -> None:
+    saved(tmp_path, record("kmer", rows("toy/x", 0.7)))
+    for config in ("1234567", "7654321"):
+        saved(tmp_path, record("cnn", rows("other/y", 0.8, model=3)), config=config)
+    (group,) = matched(["kmer", "cnn"], tmp_path, suites=["toy"])
+    (one,) = compare_groups([group], {"toy/x": "accuracy"}, Rules())
+    assert one.reason == "cnn not run"
+
+
+def test_a_strangers_file_meets_rows_and_labels_of_a_rival_where_the_data_are_not_here(
+    tree: Path, tmp_path: Path
+) -> None:
+    said, order = rows("toy/x", 0.9, model=9), np.random.default_rng(0).permutation(600)
+    usual = compared(*operands(["gc", "kmer"], Path("results")))[0]
+    sheet, arrays = tmp_path / "mine.csv", tmp_path / "theirs.npz"
+    lines = [f"{said.keys[i]},{said.outputs[0, i, 0]},{said.outputs[0, i, 1]}" for i in order]
+    sheet.write_text("\n".join(["key,probability_0,probability_1", *lines]) + "\n")
+    np.savez(arrays, outputs=said.outputs[:, order], keys=said.keys[order])
+    for file in (sheet, arrays):
+        one = compared(*operands(["gc", str(file)], Path("results")))[0]
+        assert (one.scores, one.difference and one.difference.value) == (
+            usual.scores, usual.difference and usual.difference.value
+        )  # fmt: skip
+    sheet.write_text("\n".join(["key,probability_0,probability_1", *lines[1:]]) + "\n")
+    with pytest.raises(DataError, match="599 rows for 600, 1 of ours missing"):
+        operands(["gc", str(sheet)], Path("results"))
+
+
+def test_no_p_value_is_zero(tmp_path: Path) -> None:
+    saved(tmp_path, record("bad", rows("toy/x", 0.1, model=1)))
+    saved(tmp_path, record("good", rows("toy/x", 1.0, model=2)))
+    one = compared(*operands(["bad", "good"], tmp_path))[0]
+    assert one.p is not None
+    assert 0 < one.p < 1e-20
+    assert told(0.0) > 0

@@ -14,6 +14,7 @@ from dnabench.harness.data import hub
 from dnabench.harness.data.fetch import fetch_suite, fetch_task
 from dnabench.harness.data.load import DataOptions, load_splits
 from dnabench.harness.errors import Unavailable
+from dnabench.harness.report.lists import fetched_table
 from dnabench.harness.types import FileFacts, Source, Suite, Target, Task
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -226,9 +227,21 @@ def test_genomes_of_drawn_windows_are_fetched_and_the_windows_proved(server: Hub
         *((f"{name} windows", False, "") for name in files),
     ]
     missing = replace(task, source=replace(source, options={**asked, "genomes": {"0": "GRCh38", "1": "g.fa"}}))
-    assert [(bool(one.problem), one.origin) for one in fetch_task(missing, options, quiet)][1:] == [
-        (True, "genomes")
-    ] * 3
+    found = fetch_task(missing, options, quiet)
+    assert [(bool(one.problem), one.origin) for one in found][1:] == [(True, "")] * 3
+    notes = fetched_table(found).notes
+    assert notes[0].startswith("3 files, s/drawn train windows the first of them, are missing: needs the genome GRCh38")
+
+
+def test_missing_files_are_told_once_by_cause_and_stay_single_as_data(options: DataOptions) -> None:
+    said: list[str] = []
+    offline = replace(options, offline=True)
+    tasks = [replace(toy(), name=f"s/{letter}") for letter in "abc"]
+    done = [got for task in tasks for got in fetch_task(task, offline, said.append)]
+    table = fetched_table(done)
+    assert (said, table.rows, len(table.data)) == ([], (), len(done))
+    assert table.notes[0].startswith(f"{len(done)} files, s/a {done[0].file} the first of them, are missing: looked in")
+    assert len(table.notes) == 2
 
 
 @pytest.mark.parametrize("name", ["../train-x.csv", "/etc/train-x.csv", "train-a/../../x.csv", "train-\x1b[31m.csv"])

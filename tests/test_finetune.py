@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dnabench.adapters.cnn import CNN
-from dnabench.harness.errors import RequestError, Unavailable
+from dnabench.harness.errors import AdapterError, RequestError, Unavailable
 from dnabench.harness.protocols.finetune import CONFIG, check_config, finetune
 from dnabench.harness.protocols.fit import TrainRows
 from dnabench.harness.sequence import reverse_complement
@@ -20,7 +20,8 @@ torch = pytest.importorskip("torch", reason="needs torch: pip install 'dnabench[
 
 TWO = Target("class", ("0", "1"))
 MOTIF = "TATAAAAG"
-QUICK = {**CONFIG, "metric": "mcc", "epochs": 20, "batch_size": 32, "warmup_steps": 5, "device": "cpu"}
+QUICK = {**CONFIG, "metric": "mcc", "epochs": 10, "batch_size": 32, "warmup_steps": 5, "device": "cpu"}
+BRIEF = {**QUICK, "epochs": 3}
 
 
 def planted(rows: int, seed: int) -> tuple[list[str], np.ndarray]:
@@ -51,12 +52,18 @@ def learnt() -> Fit:
     return finetune(CNN(), ROWS, TEST.inputs, QUICK, 0)
 
 
+@pytest.fixture(scope="module")
+def briefly() -> Fit:
+    """Trained for three epochs: enough where it only matters whether two trainings are the same."""
+    return finetune(CNN(), ROWS, TEST.inputs, BRIEF, 0)
+
+
 def accuracy(fit: Fit) -> float:
     return float((fit.outputs.argmax(1) == TEST.labels).mean())
 
 
 def test_a_planted_motif_is_learnt(learnt: Fit) -> None:
-    assert accuracy(learnt) > 0.9
+    assert accuracy(learnt) > 0.8
     assert learnt.outputs.shape == (200, 2)
     assert learnt.outputs.dtype == np.float32
     assert np.allclose(learnt.outputs.sum(1), 1, atol=1e-6)
@@ -65,16 +72,16 @@ def test_a_planted_motif_is_learnt(learnt: Fit) -> None:
     assert learnt.bases == 200 * 60
 
 
-def test_the_same_seed_gives_the_same_bytes_whatever_the_process_did_before(learnt: Fit) -> None:
+def test_the_same_seed_gives_the_same_bytes_whatever_the_process_did_before(briefly: Fit) -> None:
     threads = torch.get_num_threads()
     torch.manual_seed(99)
     torch.set_num_threads(2)
-    again = finetune(CNN(), ROWS, TEST.inputs, QUICK, 0)
+    again = finetune(CNN(), ROWS, TEST.inputs, BRIEF, 0)
     torch.set_num_threads(threads)
-    assert again.outputs.tobytes() == learnt.outputs.tobytes()
-    assert again.chosen == learnt.chosen
-    other = finetune(CNN(), ROWS, TEST.inputs, {**QUICK, "epochs": 1}, 1)
-    assert other.outputs.tobytes() != learnt.outputs.tobytes()
+    assert again.outputs.tobytes() == briefly.outputs.tobytes()
+    assert again.chosen == briefly.chosen
+    other = finetune(CNN(), ROWS, TEST.inputs, BRIEF, 1)
+    assert other.outputs.tobytes() != briefly.outputs.tobytes()
 
 
 def test_the_record_tells_what_was_chosen(learnt: Fit) -> None:
@@ -87,21 +94,19 @@ def test_the_record_tells_what_was_chosen(learnt: Fit) -> None:
     assert chosen["parameters"] == sum(p.numel() for p in CNN().module(2, 60).parameters())
 
 
-def test_test_rows_do_not_influence_the_training(learnt: Fit) -> None:
-    few = finetune(CNN(), ROWS, Inputs(TEST.sequences[:7]), QUICK, 0)
-    assert few.chosen == learnt.chosen
-    assert np.allclose(few.outputs, learnt.outputs[:7], atol=1e-6)
+def test_test_rows_do_not_influence_the_training(briefly: Fit) -> None:
+    few = finetune(CNN(), ROWS, Inputs(TEST.sequences[:7]), BRIEF, 0)
+    assert few.chosen == briefly.chosen
+    assert np.allclose(few.outputs, briefly.outputs[:7], atol=1e-6)
 
 
-def test_dev_rows_that_train_holds_do_not_select() -> None:
+def test_dev_rows_that_train_holds_do_not_select(briefly: Fit) -> None:
     copies = [reverse_complement(s) for s in ROWS.train.sequences[:50]] + list(ROWS.train.sequences[50:90])
     labels = np.concatenate([ROWS.train.labels[:90], ROWS.dev.labels])
     leaky = Split("dev", Inputs([*copies, *ROWS.dev.sequences]), labels, TWO)
-    config = {**QUICK, "epochs": 3}
-    clean = finetune(CNN(), ROWS, TEST.inputs, config, 0)
-    found = finetune(CNN(), TrainRows(ROWS.train, leaky), TEST.inputs, config, 0)
+    found = finetune(CNN(), TrainRows(ROWS.train, leaky), TEST.inputs, BRIEF, 0)
     assert found.chosen["dev_rows_left_out"] == 90
-    assert found.outputs.tobytes() == clean.outputs.tobytes()
+    assert found.outputs.tobytes() == briefly.outputs.tobytes()
 
 
 def test_without_usable_dev_rows_the_last_epoch_is_kept() -> None:
@@ -137,7 +142,7 @@ def test_a_collapsed_training_is_flagged() -> None:
 
 def test_both_strands_teach_the_other_strand() -> None:
     other = Inputs([reverse_complement(s) for s in TEST.sequences])
-    shown = finetune(CNN(), ROWS, other, {**QUICK, "both_strands": True, "epochs": 20}, 0)
+    shown = finetune(CNN(), ROWS, other, {**QUICK, "both_strands": True}, 0)
     unseen = finetune(CNN(), ROWS, other, QUICK, 0)
     assert accuracy(shown) > accuracy(unseen) + 0.15
 
@@ -180,6 +185,28 @@ class Linear:
 
     def collate(self, sequences: Sequence[str]) -> dict[str, Any]:
         return {"input": torch.tensor([[float(s.count(base)) for base in "ACGT"] for s in sequences])}
+
+
+@pytest.mark.parametrize(
+    ("module", "collated", "says"),
+    [
+        (3, {}, "module returned int; expected a torch.nn.Module"),
+        ("nothing", {}, "no numbers that can be trained"),
+        ("linear", [1], "collate returned list; expected a mapping"),
+    ],
+)
+def test_a_model_that_breaks_the_rules_is_told_which(module: Any, collated: Any, says: str) -> None:
+    parts = {"nothing": torch.nn.Identity(), "linear": torch.nn.Linear(1, 2)}
+
+    class Wrong:
+        def module(self, outputs: int, length: int) -> Any:
+            return parts.get(module, module)
+
+        def collate(self, sequences: Any) -> Any:
+            return collated
+
+    with pytest.raises(AdapterError, match=says):
+        finetune(Wrong(), ROWS, TEST.inputs, QUICK, 0)
 
 
 def test_any_object_with_a_module_can_be_trained() -> None:

@@ -6,7 +6,6 @@ import os
 import random
 import shutil
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -242,14 +241,3 @@ def test_chromosomes_that_reach_over_pieces_of_the_stream_are_whole(
 
 def test_lengths_are_those_of_the_sequences(yeast: dict[str, str]) -> None:
     assert chromosome_lengths(YEAST) == {name: len(bases) for name, bases in yeast.items()}
-
-
-def test_ten_thousand_windows_take_well_below_a_second(yeast: dict[str, str]) -> None:
-    draw = random.Random(0)
-    windows = [
-        Window(name, start := draw.randrange(len(yeast[name]) - 300), start + 300, draw.choice("+-"))
-        for name in draw.choices(list(yeast), k=10_000)
-    ]
-    start_time = time.process_time()
-    read_windows(YEAST, windows)
-    assert time.process_time() - start_time < 1.5

@@ -52,6 +52,8 @@ def test_the_chromosome_and_further_columns_are_kept(tmp_path: Path, genome: Pat
     rows = read_intervals(table(tmp_path, TABLE), {"": (genome,)}, task)
     assert rows.columns == {
         "chromosome": ["chr1", "1", "chr2"],
+        "start": ["0", "0", "2"],
+        "end": ["4", "4", "8"],
         "split": ["train", "test", "test"],
         "gene": ["one", "", "two"],
     }
@@ -101,9 +103,12 @@ def test_windows_are_widened_and_filled_with_n_where_they_leave_the_chromosome(
             read_intervals(table(tmp_path, TABLE), {"": (genome,)}, with_options(task, **wrong))
 
 
-def test_a_table_made_on_another_build_is_told_by_its_reference_bases(tmp_path: Path, genome: Path, task: Task) -> None:
+@pytest.mark.parametrize("column", ["reference", "ref"])
+def test_a_table_made_on_another_build_is_told_by_its_reference_bases(
+    tmp_path: Path, genome: Path, task: Task, column: str
+) -> None:
     lines = TABLE.strip().split("\n")
-    bases = ["reference", "AAA", "AAA", "GTAC"]
+    bases = [column, "AAA", "AAA", "GTAC"]
     text = "\n".join(f"{line}\t{base}" for line, base in zip(lines, bases, strict=True)) + "\n"
     assert len(read_intervals(table(tmp_path, text), {"": (genome,)}, task)) == 3
     with pytest.raises(DataError, match=r"line 4: the genome has gtAG at chr2:2|line 4: the genome has gtAC at chr2:2"):

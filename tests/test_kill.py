@@ -66,19 +66,32 @@ for outcome in run_plan(make_plan(request, Path(out), data), RunOptions(data, "t
 Started = Callable[[str, int | None], "subprocess.Popen[str]"]
 
 
-@pytest.fixture
-def start(tmp_path: Path, write_suite: Callable[..., Path]) -> Started:
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("kill")
+
+
+@pytest.fixture(scope="module")
+def start(place: Path, write_shared_suite: Callable[..., Path]) -> Started:
     """Start the run into a results folder; it stops for ever at its n-th fit, counted over all its lives."""
-    (tmp_path / "slow.py").write_text(MODEL, encoding="utf-8")
-    suite = write_suite(("a", "b", "c"))
+    (place / "slow.py").write_text(MODEL, encoding="utf-8")
+    suite = write_shared_suite(("a", "b", "c"))
 
     def started(out: str, stop_at: int | None) -> "subprocess.Popen[str]":
-        stop = {"STOP_AT": str(stop_at or 0), "STOPPED": str(tmp_path / f"stopped-{stop_at}")}
-        environment = {**os.environ, **stop, "LOG": str(tmp_path / f"{out}.log"), "OMP_NUM_THREADS": "1"}
-        words = [sys.executable, "-c", RUN, f"{tmp_path / 'slow.py'}:Slow", str(suite), str(tmp_path / out)]
-        return subprocess.Popen(words, env=environment, cwd=tmp_path, text=True, stderr=subprocess.PIPE)
+        stop = {"STOP_AT": str(stop_at or 0), "STOPPED": str(place / f"stopped-{stop_at}")}
+        environment = {**os.environ, **stop, "LOG": str(place / f"{out}.log"), "OMP_NUM_THREADS": "1"}
+        words = [sys.executable, "-c", RUN, f"{place / 'slow.py'}:Slow", str(suite), str(place / out)]
+        return subprocess.Popen(words, env=environment, cwd=place, text=True, stderr=subprocess.PIPE)
 
     return started
+
+
+@pytest.fixture(scope="module")
+def whole(place: Path, start: Started) -> dict[str, bytes]:
+    """What an undisturbed run leaves."""
+    undisturbed = start("whole", None)
+    assert undisturbed.wait(120) == 0, undisturbed.communicate()[1]
+    return contents(place / "whole")
 
 
 def kill_when(file: Path, process: "subprocess.Popen[str]") -> None:
@@ -104,39 +117,37 @@ def contents(root: Path) -> dict[str, bytes]:
     return found
 
 
-def test_a_killed_run_resumes_to_the_same_bytes(tmp_path: Path, start: Started) -> None:
+def test_a_killed_run_resumes_to_the_same_bytes(place: Path, start: Started, whole: dict[str, bytes]) -> None:
     # Fits in order: a0 a1 a2 b0 b1 b2 c0 c1 c2. The first kill falls into b1, the second into c0.
     first = start("killed", 5)
-    kill_when(tmp_path / "stopped-5", first)
-    half = contents(tmp_path / "killed")
+    kill_when(place / "stopped-5", first)
+    half = contents(place / "killed")
     seeds = {Path(k).stem: len(json.loads(v)["replicates"]) for k, v in half.items() if k.endswith(".json")}
     assert seeds == {"a": 3, "b": 1}, "a kill loses at most the replicate that was running"
 
     second = start("killed", 8)
-    kill_when(tmp_path / "stopped-8", second)
+    kill_when(place / "stopped-8", second)
     third = start("killed", None)
     assert third.wait(120) == 0, third.communicate()[1]
-
-    undisturbed = start("whole", None)
-    assert undisturbed.wait(120) == 0, undisturbed.communicate()[1]
-    killed, whole = contents(tmp_path / "killed"), contents(tmp_path / "whole")
+    killed = contents(place / "killed")
     assert killed.keys() == whole.keys()
     assert [name for name in whole if killed[name] != whole[name]] == []
     assert len(whole) == 6
 
-    fits = (tmp_path / "killed.log").read_text(encoding="utf-8").splitlines()
+    fits = (place / "killed.log").read_text(encoding="utf-8").splitlines()
     assert len(fits) == 9 + 2, "only the two replicates that were running were computed twice"
 
 
-def test_a_kill_while_files_are_written_resumes_to_the_same_bytes(tmp_path: Path, start: Started) -> None:
+def test_a_kill_while_files_are_written_resumes_to_the_same_bytes(
+    place: Path, start: Started, whole: dict[str, bytes]
+) -> None:
     """Kill as soon as the first staged predictions are seen, wherever the commit then stands."""
-    process = start("killed", None)
+    process = start("torn", None)
     deadline = time.monotonic() + 120
-    while not list((tmp_path / "killed").rglob(".*.tmp")) and process.poll() is None:
+    while not list((place / "torn").rglob(".*.tmp")) and process.poll() is None:
         assert time.monotonic() < deadline
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    for out in ("killed", "whole"):
-        again = start(out, None)
-        assert again.wait(120) == 0, again.communicate()[1]
-    assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
+    again = start("torn", None)
+    assert again.wait(120) == 0, again.communicate()[1]
+    assert contents(place / "torn") == whole

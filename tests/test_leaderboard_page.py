@@ -309,3 +309,25 @@ def test_without_scripts_everything_can_still_be_read(folder: Path) -> None:
     assert [line for line in text.splitlines() if "<section" in line and "hidden" in line] == [
         '<section id="lost" class="page" hidden>'
     ]
+
+
+def test_paper_is_white_though_the_page_is_dark(page: Any) -> None:
+    page.execute_script("document.documentElement.dataset.theme = 'dark'")
+    colours = "const s = getComputedStyle(document.body); return [s.color, s.backgroundColor]"
+    assert page.execute_script(colours)[1] != "rgb(255, 255, 255)"
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        assert page.execute_script(colours) == ["rgb(0, 0, 0)", "rgb(255, 255, 255)"]
+    finally:
+        page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+def test_names_of_which_some_are_numbers_have_one_order(page: Any) -> None:
+    script = """
+      const rows = [...document.querySelectorAll("main > .page:not([hidden]) [data-main] tbody tr")];
+      ["9", "10", "1a", "1e5", ""].forEach((name, i) => { if (rows[i]) rows[i].cells[0].dataset.sort = name; });
+      sort(rows[0].closest("table"), "model", 1);
+      return [...rows[0].parentNode.rows].map((row) => row.cells[0].dataset.sort);
+    """
+    found = page.execute_script(script)
+    assert [name for name in found if name in ("9", "10", "1a", "1e5")] == ["1a", "1e5", "9", "10"]

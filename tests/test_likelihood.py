@@ -143,6 +143,18 @@ def test_positions_may_repeat_and_stand_in_any_order() -> None:
     np.testing.assert_allclose(found, logs[[7, 3, 7]], atol=1e-6)
 
 
+def test_an_edge_of_kmers_keeps_its_opinion_beside_rows_that_ask_for_the_middle() -> None:
+    # A first base lies in one k-mer alone, a middle one in three: both kinds of question go through one batch.
+    one, asked = reader("dnabert"), [[0], [9], [0, 6], [0, 1, 2]]
+    sequences = ["ACGTTGCAAC", "GATTACAGGC", "TTGACAG", "ACG"]
+    together = base_log_probs(one, sequences, asked, "one", Reading())
+    whole = base_log_probs(one, sequences, None, "one", Reading())
+    for sequence, places, found, every in zip(sequences, asked, together, whole, strict=True):
+        assert np.isfinite(found).all()
+        np.testing.assert_allclose(found, every[places], atol=1e-5)
+        near(found, np.concatenate([by_hand(one, sequence, [base], [base]) for base in places]))
+
+
 def test_what_is_not_read_has_no_likelihood() -> None:
     one = replace(reader("caduceus"), context_bases=10)
     (logs,) = base_log_probs(one, ROWS[:1], None, None, Reading(long="crop-left"))
@@ -187,4 +199,6 @@ def test_the_convention_is_named() -> None:
     assert "mean of both strands" in said
     assert "what stands before it" in convention(reader("hyenadna"), Reading())
     assert "nothing masked" in convention(reader("caduceus"), Reading(likelihood="one-pass"))
-    assert "whole vocabulary" in convention(reader("caduceus"), Reading(likelihood="tokens"))
+    said = convention(reader("caduceus"), Reading(likelihood="tokens", strands="averaged"))
+    assert "whole vocabulary" in said
+    assert "mean of both strands" in said

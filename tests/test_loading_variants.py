@@ -21,7 +21,7 @@ from test_port_properties import BERT, ESM, GENA, HYENADNA, STRANDED, lively
 
 from dnabench.adapters.ports.registry import build
 from dnabench.adapters.pretrained import Pretrained
-from dnabench.adapters.tokenizers import BytePairs
+from dnabench.adapters.tokenizers import DNABERT_SPECIALS, BytePairs, kmers, nt_vocabulary
 from dnabench.harness.errors import AdapterError
 
 KINDS = pytest.mark.parametrize("kind", list(CONFIGS))
@@ -98,6 +98,16 @@ def test_what_a_wrapper_writes_in_front_of_names_is_taken_off(
     np.testing.assert_array_equal(Pretrained(str(folder)).embed(ROWS), Pretrained(str(folders[kind])).embed(ROWS))
 
 
+@pytest.mark.parametrize("kind", STOCK)
+def test_wrappers_of_transformers_own_classes_are_taken_off_as_well(
+    kind: str, folders: dict[str, Path], tmp_path: Path
+) -> None:
+    weights = load_file(folders[kind] / "model.safetensors")
+    folder = dressed(folders[kind], tmp_path)
+    save_file({f"module._orig_mod.{name}": t for name, t in weights.items()}, folder / "model.safetensors")
+    np.testing.assert_array_equal(Pretrained(str(folder)).embed(ROWS), Pretrained(str(folders[kind])).embed(ROWS))
+
+
 def test_the_authors_own_names_of_hyenadna_are_understood(folders: dict[str, Path], tmp_path: Path) -> None:
     weights = load_file(folders["hyenadna"] / "model.safetensors")
     folder = dressed(folders["hyenadna"], tmp_path)
@@ -118,6 +128,8 @@ def test_a_file_of_a_bare_network_is_refused_by_the_head_that_it_lacks(
         Pretrained(str(folder)).embed(ROWS)
     assert "head" in str(refusal.value) or "cls." in str(refusal.value)
     assert body not in str(refusal.value)
+    assert "(missing)" in str(refusal.value)
+    assert "(unknown)" not in str(refusal.value)
 
 
 def test_caduceus_whose_head_is_its_embedding_loads_without_prefix_and_without_maps(tmp_path: Path) -> None:
@@ -157,6 +169,9 @@ def test_keys_that_no_family_knows_change_nothing(kind: str, folders: dict[str, 
     [
         ({**BERT, "model_type": "bert", "is_decoder": True}, "is_decoder is True: .* attention to earlier tokens"),
         ({**BERT, "model_type": "bert", "pruned_heads": {"0": [1]}}, "pruned_heads"),
+        ({**BERT, "model_type": "bert", "rope_theta": 10_000.0}, "rotary positions"),
+        ({**STRANDED, "ssm_cfg": {"layer": "Mamba2"}}, "'layer': 'Mamba2'"),
+        ({**STRANDED, "ssm_cfg": {"headdim": 64, "use_fast_path": True}}, "ssm_cfg has .'headdim': 64"),
         ({**GENA, "is_decoder": True}, "is_decoder"),
         ({**ESM, "is_folding_model": True}, "is_folding_model"),
         ({**ESM, "num_attention_heads": 3}, "hidden_size 16 is no multiple of num_attention_heads 3"),
@@ -260,3 +275,68 @@ def test_a_tokenizer_that_was_saved_while_it_cut_rows_cuts_none(
     for row in ROWS:
         found, expected = BytePairs(tmp_path / "tokenizer.json"), BytePairs(folders[kind] / "tokenizer.json")
         assert found.encode(row).ids.tolist() == expected.encode(row).ids.tolist()
+
+
+def test_a_vocab_txt_of_dnabert_says_which_id_a_kmer_has(folders: dict[str, Path], tmp_path: Path) -> None:
+    weights = load_file(folders["dnabert"] / "model.safetensors")
+    folder = dressed(folders["dnabert"], tmp_path)
+    names, draw = [*DNABERT_SPECIALS, *kmers(3)], np.random.default_rng(0).permutation(69)
+    (folder / "vocab.txt").write_text("\r\n".join(names[i] for i in draw) + "\r\n", encoding="utf-8", newline="")
+    moved = {n: t[torch.from_numpy(draw)] if len(t) == len(names) else t for n, t in weights.items()}
+    save_file(moved, folder / "model.safetensors")
+    found, expected = Pretrained(str(folder)), Pretrained(str(folders["dnabert"]))
+    np.testing.assert_allclose(found.embed(ROWS), expected.embed(ROWS), atol=1e-6)
+    np.testing.assert_allclose(found.log_likelihood(ROWS), expected.log_likelihood(ROWS), atol=1e-3)
+    (folder / "vocab.txt").write_text("\n".join(names[:-1]), encoding="utf-8")
+    with pytest.raises(AdapterError, match="lacks GGG"):
+        Pretrained(str(folder)).embed(ROWS)
+
+
+def test_rows_of_padding_behind_a_vocab_txt_and_windows_line_ends_change_nothing(tmp_path: Path) -> None:
+    config = {**CONFIGS["nucleotide-transformer-v2"], "vocab_size": 80}
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    names = nt_vocabulary("v2", 3)
+    (tmp_path / "vocab.txt").write_text("\r\n".join(names), encoding="utf-8", newline="")
+    model = Pretrained(str(tmp_path), init="random")
+    assert model.tokenizer.vocabulary == names
+    assert (model.info.context_tokens, model.info.context_bases) == (64, None)
+    assert np.isfinite(model.embed(ROWS)).all()
+
+
+@pytest.mark.parametrize("kind", STOCK)
+def test_what_a_configuration_says_of_reporting_changes_nothing(
+    kind: str, folders: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = dressed(folders[kind], tmp_path, {**CONFIGS[kind], "return_dict": False, "output_attentions": True})
+    (folder / "model.safetensors").write_bytes((folders[kind] / "model.safetensors").read_bytes())
+    np.testing.assert_array_equal(Pretrained(str(folder)).embed(ROWS), Pretrained(str(folders[kind])).embed(ROWS))
+
+
+def test_features_beside_the_bases_of_gpn_are_letters_or_numbers_as_null_says() -> None:
+    config = {"model_type": "GPN", "hidden_size": 16, "num_hidden_layers": 2, "intermediate_size": 24}
+    config |= {"n_aux_features": 3, "aux_features_vocab_size": None}
+    network: Any = lively(config)
+    ids, features = torch.randint(3, 7, (2, 9)), torch.rand(2, 9, 3)
+    assert network.config.aux_features_vocab_size == 0
+    with torch.no_grad():
+        states = network(ids, aux=features, all_layers=True).hidden_states
+    torch.testing.assert_close(states[0][..., 7:10], features)
+
+
+def test_a_gpn_that_reads_an_alignment_is_refused(tmp_path: Path) -> None:
+    config = {**CONFIGS["gpn"], "n_aux_features": 5}
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    with pytest.raises(AdapterError, match="n_aux_features is 5"):
+        Pretrained(str(tmp_path), init="random").embed(ROWS)
+
+
+def test_rotary_positions_of_esm_turn_as_slowly_as_the_configuration_says() -> None:
+    ids = torch.tensor([[3, 5, 6, 7, 8, 9, 10]])
+    fast, slow = (lively({**ESM, "position_embedding_type": "rotary", "rope_theta": base}) for base in (1e2, 1e4))
+    slow.load_state_dict(fast.state_dict())
+    same: Any = lively({**ESM, "position_embedding_type": "rotary"})
+    same.load_state_dict(fast.state_dict())
+    with torch.no_grad():
+        states = [one(ids).last_hidden_state for one in (fast, slow, same)]
+    torch.testing.assert_close(states[1], states[2])
+    assert (states[0] - states[1]).abs().max() > 1e-4

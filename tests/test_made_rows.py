@@ -97,6 +97,32 @@ def test_blocks_and_named_chromosomes_keep_splits_apart(tmp_path: Path, two: Any
     assert {*named.train.columns["chromosome"]} == {"a:1", "b:1"}
 
 
+def test_chromosomes_under_other_names_are_said_to_be_missing(tmp_path: Path) -> None:
+    for i, name in enumerate("ab"):
+        genome(tmp_path / f"{name}.fa", i, {f"CP06{n}.1": 2000 for n in range(5)})
+    with pytest.raises(DataError, match=r"a\.fa has no chromosome called 2 or 3, only CP060\.1, .*, …: write"):
+        load_splits(drawn(chromosomes={"test": ["2", "3"]}), DataOptions(data_dir=tmp_path))
+    with pytest.raises(DataError, match=r"a\.fa \(CP060\.1, .*\) falls to this split: give a longer genome"):
+        load_splits(drawn(blocks=5000, rows={"train": 9, "dev": 9, "test": 9}, seed=1), DataOptions(data_dir=tmp_path))
+
+
+def test_alternative_parts_go_where_their_chromosome_goes(tmp_path: Path) -> None:
+    for i, name in enumerate("ab"):
+        genome(tmp_path / f"{name}.fa", i, {"chr1": 3000, "chr2": 3000, "chr2_KI2_alt": 3000, "chr1_KI1_random": 3000})
+    splits = load_splits(drawn(chromosomes={"test": ["2"]}), DataOptions(data_dir=tmp_path))
+    seen = {name.partition(":")[2] for name in splits.test.columns["chromosome"]}
+    assert seen == {"chr2", "chr2_KI2_alt"}
+
+
+def test_the_example_of_a_suite_of_ones_own_genomes_draws(tmp_path: Path) -> None:
+    text = (ROOT / "benchmarks/species/README.md").read_text(encoding="utf-8")
+    (tmp_path / "suite.yaml").write_text(text.partition("```yaml\n")[2].partition("```")[0])
+    for i, name in enumerate(("sacCer3.fa", "MG1655.fasta")):
+        genome(tmp_path / name, i, {f"chr{n}": 400_000 for n in range(9)})
+    splits = load_splits(read_suite(tmp_path).tasks[0], DataOptions(data_dir=tmp_path))
+    assert [len(part) for part in (splits.train, splits.dev, splits.test)] == [1000, 200, 400]
+
+
 def test_unknown_bases_are_avoided_and_a_genome_full_of_them_is_refused(tmp_path: Path, two: Any) -> None:
     half = two["a"]["1"][:15_000] + "N" * 15_000
     (tmp_path / "a.fa").write_text(f">1\n{half}\n")

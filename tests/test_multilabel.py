@@ -152,10 +152,10 @@ def test_a_median_or_mean_without_any_value_has_none() -> None:
         np.testing.assert_allclose(over_problems(metric, values), [np.nan, 0.3])
 
 
-def test_nine_hundred_labels_of_two_thousand_rows_are_scored_within_memory() -> None:
+def test_nine_hundred_labels_of_two_thousand_rows_are_scored_at_once() -> None:
     truth, outputs, target = made(2000, 919)
     panel = Panel(truth, (outputs,), ("probability",), target)
     values = bootstrap(panel, ["auroc", "auroc_median"], independent("s", 2000), 64, "numpy")
-    each = by_label(truth, outputs)["auroc"]
+    each = [sk.roc_auc_score(truth[:, k], outputs[:, k]) for k in range(919) if k not in (1, 918)]
     assert values["auroc"].shape == (1, 64)
     assert abs(float(values["auroc_median"].mean()) - np.median(each)) < 0.01

@@ -35,7 +35,8 @@ def test_every_entry_point_names_a_thing_that_exists() -> None:
     from importlib import import_module
 
     points = config()["options.entry_points"]
-    for line in points["dnabench.models"].strip().splitlines():
+    classes = points["dnabench.models"].strip().splitlines() + points["dnabench.families"].strip().splitlines()
+    for line in classes:
         module, _, attribute = line.split("=")[1].strip().partition(":")
         assert hasattr(import_module(module), attribute), line
     for line in points["dnabench.suites"].strip().splitlines():

@@ -96,6 +96,7 @@ def test_nucleotide_transformer_is_transformers_esm(gated: bool, seed: int) -> N
         "tie_word_embeddings": draw.random() < 0.5,
         "mask_token_id": draw.choice([2, 7]),
         "pad_token_id": 1,
+        "rope_theta": draw.choice([100.0, 10_000.0]),
     }
     theirs = transformers.EsmForMaskedLM(transformers.EsmConfig(**plain(config), is_folding_model=False))
     if gated:

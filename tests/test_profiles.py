@@ -1,5 +1,6 @@
 """DeepSEA's windows as places in a genome, in place of its MATLAB files."""
 
+import gzip
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -80,3 +81,30 @@ def test_rows_that_are_no_places_are_refused_with_their_line(
     task, options = made(tmp_path, rows, head)
     with pytest.raises(DataError, match=message):
         load_splits(task, options)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (gzip.compress(("\n".join((HEAD, *ROWS)) + "\n").encode())[:-9], "truncated gzip"),
+        (gzip.compress(HEAD.encode())[:-5] + b"xxxxx", "damaged gzip"),
+        (HEAD.encode() + b"\n0,1,2,\xff,0,1\n", "byte 0xff is not UTF-8"),
+        (b"PK\x03\x04", "zip archive"),
+        (b"", "no column 'Chr_No'"),
+    ],
+)
+def test_a_file_that_is_no_table_is_refused_in_a_sentence(tmp_path: Path, content: bytes, said: str) -> None:
+    task, options = made(tmp_path)
+    (tmp_path / "test_hg19_coords_targets.csv").write_bytes(content)
+    with pytest.raises(DataError, match=said):
+        load_splits(task, options)
+
+
+def test_gzip_a_mark_and_other_line_ends_change_nothing(tmp_path: Path) -> None:
+    task, options = made(tmp_path)
+    usual = load_splits(task, options).test
+    text = "\ufeff" + "\r\n".join((HEAD, *ROWS, ""))
+    (tmp_path / "test_hg19_coords_targets.csv").write_bytes(gzip.compress(text.encode()))
+    found = load_splits(task, options).test
+    assert list(found.sequences) == list(usual.sequences)
+    assert found.labels.tolist() == usual.labels.tolist()

@@ -260,6 +260,12 @@ def test_nothing_to_read_and_rows_without_tokens() -> None:
             embed(replace(reader("dnabert"), context_tokens=2), ["ACGTACGT"], Reading(long=long))  # type: ignore[arg-type]
 
 
+def test_an_empty_row_beside_one_in_windows_has_its_own_vector() -> None:
+    one, reading = reader("dnabert"), Reading(long="windows", max_bases=20)
+    together = embed(one, ["", rows(50)[0]], reading)
+    np.testing.assert_allclose(together[:1], embed(one, [""], reading), atol=1e-5)
+
+
 def test_what_is_left_of_a_row_is_read_even_where_it_is_shorter_than_a_kmer() -> None:
     one = replace(reader("dnabert"), context_bases=20)
     (sequence,) = rows(41, unknown=0)

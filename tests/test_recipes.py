@@ -178,6 +178,32 @@ def test_a_searched_precision_is_no_substitute_for_another() -> None:
     assert found["notes"] == ["settings chosen on dev among 1 runs per seed: precision"]
 
 
+def test_a_search_cannot_vary_what_its_runs_are_compared_by() -> None:
+    with pytest.raises(RequestError, match="search cannot vary 'select'"):
+        finetune(CNN(), ROWS, TEST, {**QUICK, "search": {"select": ["metric", "loss"]}}, 0)
+
+
+def test_lora_that_finds_only_some_of_its_names_says_so() -> None:
+    pytest.importorskip("peft", reason="needs peft: pip install 'dnabench[finetune]'")
+
+    class Parts(CNN):
+        def module(self, outputs: int, length: int) -> Any:
+            made: Any = torch.nn.Module()
+            made.network = torch.nn.Sequential()
+            made.network.add_module("dense", torch.nn.Linear(4, 4))
+            made.head = torch.nn.Linear(4, outputs)
+            made.forward = lambda shares: made.head(made.network(shares))
+            return made
+
+        def collate(self, sequences: Any) -> Any:
+            return {"shares": torch.tensor([[s.count(base) / len(s) for base in "ACGT"] for s in sequences])}
+
+    config = {**QUICK, "mode": "lora", "epochs": 1, "lora_targets": ["query", "dense"]}
+    found = finetune(Parts(), ROWS, TEST, config, 0).chosen
+    assert found["adapted"] == ["dense"]
+    assert found["notes"] == ["nothing in this network is called query: LoRA was put on the rest"]
+
+
 def test_a_search_without_dev_rows_is_refused() -> None:
     config = {**QUICK, "search": {"epochs": [1, 2]}}
     with pytest.raises(RequestError, match="needs dev rows"):
@@ -209,10 +235,10 @@ def test_pairs_are_learnt_by_a_network_that_knows_nothing_of_them() -> None:
         labels = (one.labels != other.labels).astype(np.int64)
         return Split(name, Inputs(one.sequences, other.sequences), labels, TWO)
 
-    course = TrainRows(paired(600, 1, "train"), paired(80, 2, "dev"))
+    course = TrainRows(paired(300, 1, "train"), paired(80, 2, "dev"))
     test = paired(200, 3, "test")
-    found = finetune(CNN(), course, test.inputs, {**QUICK, "epochs": 12}, 0)
-    assert (found.outputs.argmax(1) == test.labels).mean() > 0.8
+    found = finetune(CNN(), course, test.inputs, {**QUICK, "epochs": 8}, 0)
+    assert (found.outputs.argmax(1) == test.labels).mean() > 0.9
 
 
 def test_the_command_line_sets_what_the_recipe_says(tmp_path: Path) -> None:

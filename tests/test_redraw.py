@@ -1,5 +1,6 @@
 """Another dev set for each replicate, the test rows untouched."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,11 +8,14 @@ import numpy as np
 import pytest
 
 from dnabench.harness.cli import run_words
+from dnabench.harness.data.load import DataOptions
 from dnabench.harness.errors import RequestError
 from dnabench.harness.protocols import TrainRows, configure, redrawn, seeds_of
 from dnabench.harness.registry import load_suite
 from dnabench.harness.report.card import model_card
 from dnabench.harness.report.cells import notes, seeded
+from dnabench.harness.report.check.truth import _row_faults
+from dnabench.harness.run.meet import meet
 from dnabench.harness.run.store import read_records
 from dnabench.harness.sequence import reverse_complement
 from dnabench.harness.types import Dependence, Inputs, Source, Split, Target, Task
@@ -84,6 +88,25 @@ def test_a_probe_is_repeated_over_the_folds_that_it_is_asked_for(tmp_path: Path)
     assert folded.protocol["config"]["dev_folds"] == 3
     assert "--seeds 0,1,2" in model_card([replace(folded, status="ok")]).text
     assert "--seeds" not in model_card([replace(plain, status="ok")]).text
+
+
+def test_test_rows_that_stand_in_dev_count_as_learnt_where_parts_of_it_are(
+    tmp_path: Path, write_suite: Callable[..., Path]
+) -> None:
+    suite = write_suite(("a",), leaks=2)
+    copies = (suite / "a_dev.csv").read_text(encoding="utf-8").splitlines()[1:4]
+    test = (suite / "a_test.csv").read_text(encoding="utf-8").splitlines()
+    (suite / "a_test.csv").write_text("\n".join([*test[:-3], *copies]) + "\n", encoding="utf-8")
+    words = ["run", "-m", "kmer", "-s", str(suite), "-o", str(tmp_path / "out"), "--seeds", "0-1"]
+    assert run_words(words) == 0
+    assert run_words([*words, "--set", "dev_folds=4"]) == 0
+    plain, folded = sorted((one.record for one in read_records(tmp_path / "out")), key=lambda r: len(r.replicates))
+    for record, leaked in ((plain, 2), (folded, 5)):
+        assert record.checks["duplicates"]["test_rows_in_train"] == leaked
+        assert record.checks["rows"]["test_in_dev"] == 3
+        assert record.outputs is not None
+        assert np.count_nonzero(record.outputs().columns["in_train"]) == leaked
+        assert not list(_row_faults(record, record.outputs(), meet(load_suite(str(suite)).tasks[0], DataOptions())))
 
 
 def test_one_fold_of_several_is_a_seed_among_others_wherever_it_is_shown(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from model_folders import ROWS as VOCABULARY
 from model_folders import write_tokenizer
 
 from dnabench.harness.cli import run_words
+from dnabench.harness.data.checkpoints import fetch_checkpoint
 from dnabench.harness.data.hub import _ask
 from dnabench.harness.errors import AdapterError, DnabenchError, RequestError
 from dnabench.harness.making import Loading
@@ -157,3 +158,21 @@ def test_code_of_a_third_repository_is_not_trusted(hub: HubServer, tmp_path: Pat
 def test_the_command_line_takes_the_name_and_the_commit(hub: HubServer, tmp_path: Path) -> None:
     words = ["run", "-m", NAME, "--trust-remote-code", trusted(hub), "-s", "yeast", "-t", "yeast/coding"]
     assert run_words([*words, "--limit", "24", "-o", str(tmp_path / "r")]) == 0
+
+
+def test_a_named_model_brings_every_file_that_its_tokens_are_read_from(hub: HubServer, tmp_path: Path) -> None:
+    folder = hub.root / "models" / NAME
+    for name in ("vocab.json", "merges.txt", "special_tokens_map.json", "spiece.model", "weights.bin", "sub/data.json"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("{}", encoding="utf-8")
+    got = fetch_checkpoint(NAME, hub.commit("models", NAME), code=True)
+    here = {path.relative_to(got.folder).as_posix() for path in got.folder.rglob("*") if path.is_file()}
+    assert here >= {"vocab.json", "merges.txt", "special_tokens_map.json", "spiece.model", "modeling_own.py"}
+    assert not here & {"weights.bin", "sub/data.json"}
+
+
+def test_code_is_part_of_a_models_identity(hub: HubServer, tmp_path: Path) -> None:
+    first = find_model(NAME, how=Loading(trusted=(trusted(hub),))).info.options["config"]
+    code = hub.root / "models" / NAME / "modeling_own.py"
+    code.write_text(CODE.replace("3.0", "4.0"), encoding="utf-8")
+    assert find_model(NAME, how=Loading(trusted=(trusted(hub),))).info.options["config"] != first

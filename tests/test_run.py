@@ -1,6 +1,7 @@
 """Cells become records; what goes wrong in one stays in it."""
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -122,6 +123,37 @@ def test_a_model_that_exits_or_prints_lines_ends_its_own_cell_only(tmp_path: Pat
     assert [o.record.status for o in found] == ["failed", "failed", "ok"]
     assert found[0].record.error == "exits called sys.exit(3): it must raise instead"
     assert found[1].record.error.startswith("ValueError: one two (at ")
+
+
+def test_a_model_that_exits_or_panics_with_one_seed_keeps_the_others(
+    tmp_path: Path, write_suite: Writer, seeded: None
+) -> None:
+    class PanicException(BaseException):
+        """As PyO3 raises it."""
+
+    def fit(train: Split, seed: int) -> None:
+        if seed < 2:
+            raise SystemExit("bye") if seed else PanicException("index out of bounds:\nthe len is 3")
+
+    (found,) = go(tmp_path, Model("model", fit), find_tasks([write_suite(("a",))]), seeds=(0, 1, 2))
+    assert found.record.error.startswith("seed 0: model ended in PanicException: index out of bounds: the len is 3; so")
+    assert found.path is not None
+    kept = read_record(found.path)
+    assert [one["seed"] for one in kept.replicates] == [2]
+    assert kept.checks["failed_seeds"]["1"] == "model called sys.exit('bye'): it must raise instead"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork there")
+def test_a_copy_of_the_process_that_a_model_forks_writes_nothing(tmp_path: Path, write_suite: Writer) -> None:
+    here = os.getpid()
+
+    def fit(train: Split, seed: int) -> None:
+        if os.getpid() == here and (child := os.fork()):
+            os.waitpid(child, 0)
+            assert not list(tmp_path.rglob("*.json")), "the copy came back and went on"
+
+    (found,) = go(tmp_path / "out", Model("model", fit), find_tasks([write_suite(("a",))]))
+    assert found.record.status == "ok", found.record.error
 
 
 def test_missing_data_and_extras_are_unavailable(tmp_path: Path, write_suite: Writer) -> None:
@@ -345,8 +377,10 @@ def test_a_results_folder_that_cannot_be_written_ends_the_run_with_a_sentence(
 ) -> None:
     tasks = find_tasks([write_suite(("a",))])
     (tmp_path / "out").write_text("a file", encoding="utf-8")
-    with pytest.raises(RecordError, match="cannot be written"):
-        go(tmp_path / "out", Model(), tasks)
+    ran: list[int] = []
+    with pytest.raises(RecordError, match=r"cannot be written there .*: name another folder"):
+        go(tmp_path / "out", Model("model", lambda train, seed: ran.append(seed)), tasks)
+    assert not ran, "nothing is learnt that could not be kept"
 
 
 def test_a_checkout_of_something_else_is_not_our_commit(tmp_path: Path) -> None:

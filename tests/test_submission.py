@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -161,6 +162,12 @@ def test_an_npz_with_forged_labels_another_task_or_no_outputs_is_refused(task: T
     ):
         np.savez(path, **arrays)  # type: ignore[arg-type]
         with pytest.raises(DataError, match=reason):
+            read_submission(path, task)
+    for head in (b"(1000000,1000000,2)", b"(1099511627776,)"):  # more than any memory, in a few bytes
+        with zipfile.ZipFile(path, "w") as archive:
+            words = b"{'descr': '<f4', 'fortran_order': False, 'shape': " + head + b", }\n"
+            archive.writestr("outputs.npy", b"\x93NUMPY\x01\x00" + len(words).to_bytes(2, "little") + words)
+        with pytest.raises(DataError, match="cannot be read"):
             read_submission(path, task)
     path.write_bytes(b"PK\x03\x04 nothing")
     with pytest.raises(DataError, match="cannot be read"):

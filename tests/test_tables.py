@@ -77,6 +77,21 @@ def test_reasons_that_differ_only_in_file_names_share_one_footnote() -> None:
     assert pattern("toy/a: it broke") != pattern("toy/a: it is missing")
 
 
+def test_a_task_whose_data_nobody_has_is_no_part_of_the_mean() -> None:
+    lost = [record("toy/c", model, None, error="toy/c: c.csv is missing") for model in ("kmer", "gc")]
+    full = [record(task, model) for task in ("toy/a", "toy/b") for model in ("kmer", "gc")]
+    table = score_table([*full, *lost])
+    assert row(table, "mean")[:3] == ("mean of 2 tasks", "0.500 [—, —]", "0.500 [—, —]")
+    assert row(table, "scored")[1:] == ("2/3", "2/3")
+
+
+def test_a_score_that_stands_in_a_failed_record_is_not_shown() -> None:
+    failed = replace(record("toy/a", "kmer"), status="failed", error="out of memory")
+    table = score_table([failed, record("toy/a", "gc")])
+    assert row(table, "toy/a")[1:] == ("— (a)", "0.500 [0.400, 0.600]")
+    assert table.data[0]["value"] is None
+
+
 def test_a_partial_score_is_marked_and_neither_counted_nor_averaged() -> None:
     table = score_table([record("toy/a", "kmer", status="partial"), record("toy/b", "kmer")])
     assert row(table, "toy/a")[1] == "0.500 [0.400, 0.600] (a)"

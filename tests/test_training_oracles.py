@@ -16,7 +16,7 @@ from dnabench.harness.data.load import DataOptions, load_splits  # noqa: E402
 from dnabench.harness.engine.batches import shuffled_batches  # noqa: E402
 from dnabench.harness.engine.devices import reproducible  # noqa: E402
 from dnabench.harness.engine.recipe import Recipe  # noqa: E402
-from dnabench.harness.engine.training import Lesson, train  # noqa: E402
+from dnabench.harness.engine.training import Lesson, Network, train  # noqa: E402
 from dnabench.harness.metrics import evaluate  # noqa: E402
 from dnabench.harness.protocols.finetune import CONFIG, finetune  # noqa: E402
 from dnabench.harness.protocols.fit import TrainRows, take  # noqa: E402
@@ -128,6 +128,17 @@ def test_where_the_last_epoch_is_worse_the_best_by_the_named_metric_is_what_pred
     dev = finetune(CNN(), course[0], rows.inputs, {**JUMPY, "max_steps": step}, 0)
     said = evaluate("f1_macro", rows.labels, dev.outputs, dev.kind, rows.target).value
     assert said == pytest.approx(max(scores), abs=1e-6)
+
+
+def test_a_last_row_that_stands_alone_is_normed_by_what_came_before() -> None:
+    torch.manual_seed(0)
+    module = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.BatchNorm1d(8), torch.nn.Linear(8, 2))
+    x, labels = torch.rand(9, 4), torch.tensor([0, 1] * 4 + [0])
+    lesson = Lesson([str(i) for i in range(9)], labels, torch.nn.functional.cross_entropy)
+    network = Network(module, lambda rows: {"input": x[[int(row) for row in rows]]})
+    trained = train(network, lesson, None, Recipe(batch_size=8, epochs=2, warmup_steps=0, device="cpu"), 0)
+    assert trained.step == 4
+    assert np.isfinite(trained.losses).all()
 
 
 def test_patience_ends_a_training_after_as_many_looks_without_a_better_one(course: tuple[TrainRows, Split]) -> None:

@@ -153,6 +153,33 @@ def test_the_trainable_numbers_of_lora_are_those_of_its_formula() -> None:
     assert prepare(module, Recipe(mode="lora")).targets == ("Wqkv", "dense", "gated_layers", "wo", "decoder")
 
 
+def test_names_that_the_network_does_not_have_are_told_and_not_claimed() -> None:
+    pytest.importorskip("peft", reason="needs peft: pip install 'dnabench[finetune]'")
+    _, facts = tuned("lora", lora_targets=("query", "wo", "value"))
+    assert (facts.targets, facts.missed) == (("wo",), ("query", "value"))
+    assert tuned("lora")[1].missed == ()
+
+
+def test_a_frozen_batch_norm_keeps_its_statistics_too() -> None:
+    module: Any = torch.nn.Module()
+    module.network = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.BatchNorm1d(8), torch.nn.Dropout(0.5))
+    module.head = torch.nn.Sequential(torch.nn.BatchNorm1d(8), torch.nn.Linear(8, 2))
+    module.forward = lambda shares: module.head(module.network(shares))
+    prepare(module, Recipe(mode="head"))
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+
+    def collate(rows: Sequence[str]) -> dict[str, Any]:
+        return {"shares": torch.tensor([[row.count(base) / len(row) for base in "ACGT"] for row in rows])}
+
+    lesson = Lesson(ROWS, torch.tensor([0, 1, 0, 1]), torch.nn.functional.cross_entropy)
+    recipe = Recipe(mode="head", batch_size=4, epochs=2, warmup_steps=0, device="cpu", patience=0)
+    train(Network(module, collate), lesson, Exam(ROWS, lambda raw: (0.0,)), recipe, 0)
+    changed = {name for name, tensor in module.state_dict().items() if not torch.equal(tensor, before[name])}
+    assert changed
+    assert all(name.startswith("head.") for name in changed)
+    assert "head.0.running_mean" in changed, "the head's own norm learns"
+
+
 def test_what_cannot_be_adapted_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(RequestError, match="mode head needs a network with the parts"):
         prepare(torch.nn.Linear(2, 2), Recipe(mode="head"))

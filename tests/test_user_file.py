@@ -106,12 +106,30 @@ def test_fasta_gzip_and_parquet_work_too(tmp_path: Path) -> None:
         ("sequence,label\nA,1\nC,1\n", "all labels are '1'"),
         ("sequence,label\n" + "".join(f"A,word{i}\n" for i in range(101)), "101 different words"),
         ("dna,label\nA,1\n", "no column 'sequence'"),
+        ("sequence,label\nA,1\nC,1.0\nG,0\n", "'1' and '1.0' are one in two spellings"),
+        ("sequence,label\nA,yes\nC,yes \nG,no\n", "'yes' and 'yes ' are one in two spellings"),
+        ("sequence,label,Split\nA,1,train\nC,0,test\n", "'Split' looks like 'split': rename it"),
+        ("sequence,label,splt\nA,1,train\nC,0,test\n", "'splt' looks like 'split'"),
+        ("sequence,label,groups\nA,1,a\nC,0,b\n", "'groups' looks like 'group'"),
+        ("sequence,label,group\nA,1,a\nC,0,\n", "line 3: the group is empty"),
+        ("sequence,label\nA,0.5\nC,inf\n", "line 3: the label 'inf' is not a finite number"),
     ],
 )
 def test_a_table_that_cannot_be_a_task_is_refused(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "a.csv").write_text(text)
     with pytest.raises(DataError, match=said):
         user_task(tmp_path / "a.csv")
+
+
+def test_whole_numbers_beyond_a_floats_precision_are_classes_in_their_order(tmp_path: Path) -> None:
+    big = [str(10**400 + i) for i in (2, 10, 1)]
+    task = user_task(write(tmp_path / "a.csv", big * 20))
+    assert task.target.classes == (big[2], big[0], big[1])
+
+
+def test_values_may_be_written_in_two_ways_and_other_columns_called_as_they_like(tmp_path: Path) -> None:
+    task = user_task(write(tmp_path / "a.csv", ["0.5", "0.50", "1"] * 20, "sequence,label,group_id", ",g{}"))
+    assert (task.target.kind, task.split_rule.groups) == ("value", None)
 
 
 @pytest.mark.parametrize(
