@@ -100,6 +100,17 @@ def test_value_metrics_equal_scipy_and_sklearn(n: int, seed: int, decimals: int)
         assert (got is None and np.isnan(expected)) or got == pytest.approx(expected, rel=1e-12, abs=1e-12), name
 
 
+@pytest.mark.parametrize("metric", ["pearson", "spearman", "r2", "mse"])
+def test_metrics_of_values_are_the_same_bits_on_any_number_of_threads(metric: str) -> None:
+    threads = pytest.importorskip("threadpoolctl")
+    truth = np.random.default_rng(0).normal(size=50_000)
+    scores, found = (truth + np.random.default_rng(1).normal(size=50_000))[:, None], []
+    for count in (1, 2, 3):
+        with threads.threadpool_limits(count):
+            found.append(evaluate(metric, truth, scores, "value", Target("value")).value)
+    assert len(set(found)) == 1
+
+
 def test_multiclass_and_multilabel_rankings_are_macro_means_over_what_is_defined() -> None:
     rng = np.random.default_rng(3)
     truth = rng.integers(0, 9, 400)
