@@ -154,6 +154,14 @@ def answers_of(folder: Folder, network: nn.Module, case: Mapping[str, Any]) -> d
     return flattened(ANSWERS[str(folder.family)](network, case, folder.arrays(case)))
 
 
+def compared(case: Mapping[str, Any], arrays: Mapping[str, Any], found: Any) -> Any:
+    """Where two arrays must agree: everywhere, or where the attention mask is 1 if the case says so."""
+    if not str(case.get("compare_where", "")).startswith("attention_mask == 1") or found.ndim < 3:
+        return ...
+    mask = arrays["attention_mask"].numpy().astype(bool)
+    return mask if found.shape[:2] == mask.shape else ...
+
+
 def sigmoids(network: nn.Module, case: Mapping[str, Any], arrays: Arrays) -> Answers:
     """Networks over one-hot DNA with one logit per label; the stored input must be our own one-hot."""
     rows = bases(case, arrays["input"])

@@ -17,7 +17,19 @@ if find_spec("torch") is None:
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
-from conformance_folders import ANSWERS, INPUTS, LEFT_OUT, STOCK, VARIABLE, Folder, answers_of, folders, sound, unread
+from conformance_folders import (
+    ANSWERS,
+    INPUTS,
+    LEFT_OUT,
+    STOCK,
+    VARIABLE,
+    Folder,
+    answers_of,
+    compared,
+    folders,
+    sound,
+    unread,
+)
 
 from dnabench.adapters.ports.registry import PORTS, build, load_weights
 from dnabench.harness.errors import AdapterError
@@ -96,11 +108,3 @@ def test_every_port_has_an_answer_for_its_folder() -> None:
 def test_a_configuration_without_a_port_is_refused_by_name() -> None:
     with pytest.raises(AdapterError, match="no port for model_type 'unheard-of'"):
         build({"model_type": "unheard-of"})
-
-
-def compared(case: Mapping[str, Any], arrays: Mapping[str, Any], found: Any) -> Any:
-    """Where two arrays must agree: everywhere, or where the attention mask is 1 if the case says so."""
-    if not str(case.get("compare_where", "")).startswith("attention_mask == 1") or found.ndim < 3:
-        return ...
-    mask = arrays["attention_mask"].numpy().astype(bool)
-    return mask if found.shape[:2] == mask.shape else ...

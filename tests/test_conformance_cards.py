@@ -17,9 +17,8 @@ if find_spec("torch") is None or find_spec("tokenizers") is None:
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
-from conformance_folders import VARIABLE, Folder, sound
+from conformance_folders import VARIABLE, Folder, compared, sound
 from model_folders import ROWS, write_tokenizer
-from test_conformance import compared
 
 from dnabench.adapters.byte_pairs import byte_pairs
 from dnabench.adapters.families import cards
