@@ -86,12 +86,13 @@ def test_rows_that_are_no_places_are_refused_with_their_line(
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (gzip.compress(("\n".join((HEAD, *ROWS)) + "\n").encode())[:-9], "truncated gzip"),
-        (gzip.compress(HEAD.encode())[:-5] + b"xxxxx", "damaged gzip"),
+        (gzip.compress(("\n".join((HEAD, *ROWS)) + "\n").encode(), mtime=0)[:-9], "truncated gzip"),
+        (gzip.compress(HEAD.encode(), mtime=0)[:-5] + b"xxxxx", "damaged gzip"),
         (HEAD.encode() + b"\n0,1,2,\xff,0,1\n", "byte 0xff is not UTF-8"),
         (b"PK\x03\x04", "zip archive"),
         (b"", "no column 'Chr_No'"),
     ],
+    ids=("cut short", "damaged", "not UTF-8", "zip", "empty"),
 )
 def test_a_file_that_is_no_table_is_refused_in_a_sentence(tmp_path: Path, content: bytes, said: str) -> None:
     task, options = made(tmp_path)
