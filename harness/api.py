@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from . import registry
 from .errors import RequestError, nearest
-from .types import Adapter, Dependence, Predictions, RunRecord, Score, Suite, Target, Task
+from .types import Adapter, Predictions, RunRecord, Score, Suite, Task
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -212,22 +212,21 @@ def _by_task(records: RunRecord | Sequence[RunRecord]) -> dict[str, RunRecord]:
 
 
 def _difference(a: RunRecord, b: RunRecord, metric: str | None) -> Difference:
+    from .report.cells import as_test_set
     from .stats.paired import paired_difference
 
     name, other = str(a.task["name"]), str(b.task["name"])
     if name != other or a.key["data"] != b.key["data"] or a.task["version"] != b.task["version"]:
         what = f"{name} and {other}" if name != other else f"{name} with different data or versions"
         raise RequestError(f"cannot compare {what}: both records must be of the same test rows")
-    target, known = a.task["target"], a.task["metrics"]
+    known = a.task["metrics"]
     if metric is not None and metric not in known:
         raise RequestError(f"{name} has no metric {metric!r}.{nearest(metric, list(known))}")
     return paired_difference(
         _predictions(b),  # what is measured comes first there, the reference first here
         _predictions(a),
         metric or str(a.task["metric"]),
-        Target(target["kind"], tuple(target["classes"])),
-        Dependence(**a.task["dependence"]),
-        str(a.key["data"]["test"]),
+        as_test_set(a),
     )
 
 

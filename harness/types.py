@@ -104,6 +104,18 @@ class Dependence:
 
 
 @dataclass(frozen=True)
+class TestSet:
+    """What a task's test set is to the statistics: kind of target, rows that hang together, key of its resamples."""
+
+    __test__ = False  # or pytest takes it for a class of tests
+
+    target: Target
+    dependence: Dependence
+    stream: str
+    """Key of its stream of row weights, the fingerprint of the rows: all models are resampled with the same draws."""
+
+
+@dataclass(frozen=True)
 class Task:
     """One data set and the one metric that ranks models on it."""
 

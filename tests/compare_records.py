@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dnabench.harness.report.compare.compare import Comparison, compare
-from dnabench.harness.report.compare.operands import Operand
+from dnabench.harness.report.compare.operands import Operand, matched
 from dnabench.harness.run import store
 from dnabench.harness.stats.verdict import Rules
 from dnabench.harness.types import Predictions, RunRecord, Target
@@ -52,6 +52,12 @@ def record(model: str, said: Predictions | None, task: str = "", /, **other: Any
 
 def operand(label: str, *records: RunRecord) -> Operand:
     return Operand(label, {str(r.task["name"]): r for r in records}, label)
+
+
+def operands(words: list[str], root: Path) -> list[Operand]:
+    """The operands of words that stand for one group."""
+    (group,) = matched(words, root)
+    return group
 
 
 def compared(a: Operand, *others: Operand, rules: Rules | None = None, metric: str = "accuracy") -> list[Comparison]:

@@ -12,20 +12,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from compare_records import compared, operand, record, rows, saved
+from compare_records import compared, operand, operands, record, rows, saved
 from git_folder import commit, repository
 
 from dnabench.harness.cli import run_words
 from dnabench.harness.errors import DataError, RequestError
 from dnabench.harness.report.compare.compare import How, compare_groups
-from dnabench.harness.report.compare.operands import Operand, matched, operands
+from dnabench.harness.report.compare.operands import Operand, matched
 from dnabench.harness.report.compare.seeds import leave_out
 from dnabench.harness.report.compare.table import compare_table
 from dnabench.harness.run import npz
 from dnabench.harness.stats.difference import told
 from dnabench.harness.stats.permutation import swap_p
 from dnabench.harness.stats.verdict import Rules
-from dnabench.harness.types import Target
+from dnabench.harness.types import Dependence, Target, TestSet
 
 TARGET = Target("class", ("0", "1"))
 
@@ -67,8 +67,6 @@ def test_two_trees_are_compared_model_by_model(tree: Path) -> None:
     ]
     table = compare_table(found, groups, Rules())
     assert table.head[1:3] == ("model", "rows")
-    with pytest.raises(RequestError, match="stands for 2 models: name one of gc, kmer"):
-        operands(["git:HEAD~1:results", "results"], Path("results"))
 
 
 def test_trees_without_a_model_in_common_and_twins_are_refused(tree: Path) -> None:
@@ -156,7 +154,7 @@ def test_the_permutation_test_gives_its_own_p_and_the_same_difference() -> None:
     pair = [operand("a", record("a", a)), operand("b", record("b", b))]
     one = compare_groups([pair], {"toy/x": "mcc"}, Rules(), How("permutation"))[0]
     usual = compare_groups([pair], {"toy/x": "mcc"}, Rules())[0]
-    assert one.p == swap_p(b, a, "mcc", TARGET, "rows of toy/x")
+    assert one.p == swap_p(b, a, "mcc", TestSet(TARGET, Dependence(), "rows of toy/x"))
     assert one.difference == usual.difference
     assert one.p == pytest.approx(usual.p, abs=0.03)
     seeds = [three_seeds("a"), three_seeds("b", 1)]

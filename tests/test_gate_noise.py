@@ -9,7 +9,7 @@ from scipy.special import polygamma
 
 from dnabench.harness.report.gate.noise import Spread, _inverse_trigamma, moderated, spread
 from dnabench.harness.stats.paired import paired_difference
-from dnabench.harness.types import Dependence
+from dnabench.harness.types import Dependence, TestSet
 
 
 def spreads(observed: np.ndarray, freedom: float = 4.0, by_rows: float = 1e-5) -> list[Spread]:
@@ -19,9 +19,9 @@ def spreads(observed: np.ndarray, freedom: float = 4.0, by_rows: float = 1e-5) -
 @pytest.mark.parametrize("seeds", [1, 3, 5])
 def test_the_noise_of_one_task_is_that_of_compare(seeds: int) -> None:
     base, new = rows("toy/x", 0.8, model=1, seeds=seeds, n=2000), rows("toy/x", 0.78, model=2, seeds=seeds, n=2000)
-    found = spread((base, new), "mcc", BINARY, (Dependence(), "stream"), 2048)
+    found = spread((base, new), "mcc", TestSet(BINARY, Dependence(), "stream"), 2048)
     mine = moderated([found])[0]
-    theirs = paired_difference(new, base, "mcc", BINARY, Dependence(), "stream", resamples=2048)
+    theirs = paired_difference(new, base, "mcc", TestSet(BINARY, Dependence(), "stream"), resamples=2048)
     assert theirs.se is not None
     assert mine.error == pytest.approx(theirs.se, rel=0.15)
     if seeds == 1:
@@ -34,7 +34,7 @@ def test_few_groups_of_rows_keep_their_few_degrees_of_freedom() -> None:
 
     groups = {"chromosome": np.arange(600) % 20}
     base, new = (replace(rows("toy/x", 0.8, model=m, seeds=3), columns=groups) for m in (1, 2))
-    found = spread((base, new), "accuracy", BINARY, (Dependence(groups="chromosome"), "stream"), 640)
+    found = spread((base, new), "accuracy", TestSet(BINARY, Dependence(groups="chromosome"), "stream"), 640)
     assert found.example_freedom == pytest.approx(19, abs=0.5)
     assert moderated([found])[0].freedom < 30
 
@@ -44,7 +44,7 @@ def test_a_rare_class_has_no_noise_to_speak_of() -> None:
 
     said = rows("toy/x", 0.8)
     said = replace(said, truth=(np.arange(600) < 3).astype(np.int64))
-    assert "rarest class has 3 rows" in spread((said, said), "mcc", BINARY, (Dependence(), "s"), 640).note
+    assert "rarest class has 3 rows" in spread((said, said), "mcc", TestSet(BINARY, Dependence(), "s"), 640).note
 
 
 def test_tasks_that_agree_inform_each_other_and_those_that_do_not_stand_for_themselves() -> None:

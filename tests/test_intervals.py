@@ -20,11 +20,12 @@ from dnabench.harness.stats.perfect import error_bound
 from dnabench.harness.stats.sampling import influence_sums, panel_of
 from dnabench.harness.stats.variance import noise
 from dnabench.harness.stats.weights import independent
-from dnabench.harness.types import Dependence, Predictions, Target
+from dnabench.harness.types import Dependence, Predictions, Target, TestSet
 
 BINARY = Target("class", ("0", "1"))
 METRICS = ["mcc", "accuracy", "f1_macro", "auroc", "auprc"]
 FREE = Dependence()
+PLAIN = TestSet(BINARY, FREE, "s")
 
 
 def predict(truth: np.ndarray, scores: np.ndarray, **columns: np.ndarray) -> Predictions:
@@ -59,7 +60,7 @@ def test_bca_equals_scipys_on_the_same_resamples() -> None:
 
 def test_scores_of_one_replicate_get_bca_and_correlations_the_percentile() -> None:
     truth, scores = simulate(400)
-    made = score_predictions(predict(truth, scores), BINARY, METRICS, FREE, "s")
+    made = score_predictions(predict(truth, scores), METRICS, PLAIN)
     for metric, score in made.items():
         assert score.method == "BCa, 10,048 resamples"
         assert score.low is not None
@@ -71,7 +72,7 @@ def test_scores_of_one_replicate_get_bca_and_correlations_the_percentile() -> No
     values = np.random.default_rng(0).normal(size=(1, 200, 1))
     ranked = Predictions("t/x", "value", np.arange(200, dtype=np.uint64), values[0, :, 0] + 0.1, values, ("a",))
     noisy = Predictions("t/x", "value", ranked.keys, ranked.truth + np.sin(np.arange(200)), values, ("a",))
-    made = score_predictions(noisy, Target("value"), ["spearman", "r2", "mse"], FREE, "s")
+    made = score_predictions(noisy, ["spearman", "r2", "mse"], TestSet(Target("value"), FREE, "s"))
     assert [s.method.split(",")[0] for s in made.values()] == ["percentile", "BCa", "BCa"]
 
 
@@ -80,20 +81,22 @@ def test_numpy_and_compiled_scores_are_the_same_bytes() -> None:
         pytest.skip("needs numba")
     truth, scores = simulate(700, 2)
     for predictions in (predict(truth, scores), predict(truth, scores[:1])):
-        slow, fast = (score_predictions(predictions, BINARY, METRICS, FREE, "s", backend=b) for b in ("numpy", "numba"))
+        slow, fast = (score_predictions(predictions, METRICS, PLAIN, backend=b) for b in ("numpy", "numba"))
         assert slow == fast
 
 
 def test_two_calls_agree_and_another_stream_does_not() -> None:
     predictions = predict(*simulate(300))
-    one, two, other = (score_predictions(predictions, BINARY, ["mcc"], FREE, s)["mcc"] for s in ("a", "a", "b"))
+    one, two, other = (
+        score_predictions(predictions, ["mcc"], TestSet(BINARY, FREE, s))["mcc"] for s in ("a", "a", "b")
+    )
     assert one == two
     assert (one.low, one.high) != (other.low, other.high)
 
 
 def test_a_perfect_score_is_bounded_by_clopper_and_pearson() -> None:
     truth, _ = simulate(239)
-    made = score_predictions(predict(truth, 9.0 * (2 * truth - 1)), BINARY, METRICS, FREE, "s")
+    made = score_predictions(predict(truth, 9.0 * (2 * truth - 1)), METRICS, PLAIN)
     exact = stats.binomtest(239, 239).proportion_ci(0.90, "exact").low
     assert made["accuracy"].low == pytest.approx(exact, abs=1e-9)
     assert error_bound(239) == pytest.approx(0.0125, abs=5e-5)
@@ -107,7 +110,7 @@ def test_a_perfect_score_is_bounded_by_clopper_and_pearson() -> None:
 
 def test_the_bound_of_a_perfect_mcc_is_its_worst_value_with_three_errors() -> None:
     truth = np.repeat([0, 1], [180, 59])
-    low = score_predictions(predict(truth, 9.0 * (2 * truth - 1)), BINARY, ["mcc"], FREE, "s")["mcc"].low
+    low = score_predictions(predict(truth, 9.0 * (2 * truth - 1)), ["mcc"], PLAIN)["mcc"].low
     called = truth.copy()
     called[-3:] = 0
     assert low == pytest.approx(matthews_corrcoef(truth, called), abs=0.002)
@@ -115,7 +118,7 @@ def test_the_bound_of_a_perfect_mcc_is_its_worst_value_with_three_errors() -> No
 
 def test_a_constant_prediction_is_what_it_is() -> None:
     truth, _ = simulate(200)
-    made = score_predictions(predict(truth, np.full(200, 3.0)), BINARY, METRICS, FREE, "s")
+    made = score_predictions(predict(truth, np.full(200, 3.0)), METRICS, PLAIN)
     assert (made["mcc"].value, made["mcc"].low, made["mcc"].high) == (0.0, 0.0, 0.0)
     assert "every resample gives the same score" in made["mcc"].note
     assert (made["auroc"].low, made["auroc"].high) == (0.5, 0.5)
@@ -126,7 +129,7 @@ def test_a_constant_prediction_is_what_it_is() -> None:
 def test_no_interval_is_given_where_the_rarest_class_has_under_ten_rows() -> None:
     truth = np.repeat([0, 1], [191, 9])
     scores = np.random.default_rng(0).normal(size=200) + truth
-    for score in score_predictions(predict(truth, scores), BINARY, METRICS, FREE, "s").values():
+    for score in score_predictions(predict(truth, scores), METRICS, PLAIN).values():
         assert score.value is not None
         assert (score.low, score.high) == (None, None)
         assert score.note == "no interval: the rarest class has 9 rows, fewer than 10"
@@ -134,7 +137,7 @@ def test_no_interval_is_given_where_the_rarest_class_has_under_ten_rows() -> Non
 
 def test_an_undefined_metric_stays_none_and_the_others_are_scored() -> None:
     truth = np.zeros(50, np.int64)
-    made = score_predictions(predict(truth, np.linspace(-1, 1, 50)), BINARY, ["accuracy", "auroc"], FREE, "s")
+    made = score_predictions(predict(truth, np.linspace(-1, 1, 50)), ["accuracy", "auroc"], PLAIN)
     assert made["accuracy"].value == 0.5
     assert made["auroc"].value is None
     assert made["auroc"].per_replicate == (None,)
@@ -146,7 +149,7 @@ def test_resamples_without_an_answer_are_counted_in_the_note() -> None:
     truth = (groups < 3).astype(np.int64)
     scores = np.random.default_rng(1).normal(size=300) + truth
     score = score_predictions(
-        predict(truth, scores, family=groups), BINARY, ["auroc"], Dependence(groups="family"), "s"
+        predict(truth, scores, family=groups), ["auroc"], TestSet(BINARY, Dependence(groups="family"), "s")
     )["auroc"]
     lost = int(score.note.split(" of 10,048 resamples have no answer")[0])
     assert lost == pytest.approx(10_048 * (1 - 3 / 60) ** 60, rel=0.2)
@@ -158,13 +161,13 @@ def test_many_groups_are_resampled_whole_and_few_get_a_t() -> None:
     predictions = predict(truth, scores, many=many, few=few, fewest=fewest)
     methods = {}
     for column in ("many", "few", "fewest"):
-        score = score_predictions(predictions, BINARY, ["mcc"], Dependence(groups=column), "s")["mcc"]
+        score = score_predictions(predictions, ["mcc"], TestSet(BINARY, Dependence(groups=column), "s"))["mcc"]
         methods[column] = (score.method, score.note)
     assert methods["many"] == ("BCa over 120 groups (many, G_eff 120.0), 10,048 resamples", "")
     assert methods["few"] == ("influence functions over 20 groups (few, G_eff 20.0), t(19.0)", "")
     assert methods["fewest"][1] == "no claim: about 5.0 independent groups, fewer than 10"
     with pytest.raises(DataError, match="no column 'chromosome'"):
-        score_predictions(predictions, BINARY, ["mcc"], Dependence(groups="chromosome"), "s")
+        score_predictions(predictions, ["mcc"], TestSet(BINARY, Dependence(groups="chromosome"), "s"))
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -181,13 +184,13 @@ def test_rows_of_one_group_have_a_score_and_a_sentence_in_place_of_the_interval(
     truth, scores = simulate(300)
     alone = replace(predict(truth, scores), columns={"chromosome": np.full(300, "chrX")})
     by = Dependence(groups="chromosome")
-    made = score_predictions(alone, BINARY, ["auroc", "mcc"], by, "s")
+    made = score_predictions(alone, ["auroc", "mcc"], TestSet(BINARY, by, "s"))
     for one in made.values():
         assert one.value is not None
         assert (one.low, one.high, one.note) == (None, None, "no interval: the rows form one group")
-    of_one_class = score_predictions(alone.take(truth == 1), BINARY, ["auroc"], by, "s")["auroc"]
+    of_one_class = score_predictions(alone.take(truth == 1), ["auroc"], TestSet(BINARY, by, "s"))["auroc"]
     assert (of_one_class.value, of_one_class.low) == (None, None)
-    design = design_of(truth, alone.columns, BINARY, by, "s")
+    design = design_of(alone, TestSet(BINARY, by, "s"))
     assert influence_sums(panel_of(alone, BINARY), ["auroc"], design)["auroc"].shape == (1, 0)
 
 
@@ -195,7 +198,7 @@ def test_rows_that_repeat_in_groups_widen_the_interval() -> None:
     truth, scores = simulate(150)
     copies = predict(np.repeat(truth, 4), np.repeat(scores, 4, axis=1), family=np.repeat(np.arange(150), 4))
     wide, narrow = (
-        score_predictions(copies, BINARY, ["mcc"], d, "s")["mcc"] for d in (Dependence(groups="family"), FREE)
+        score_predictions(copies, ["mcc"], TestSet(BINARY, d, "s"))["mcc"] for d in (Dependence(groups="family"), FREE)
     )
     width = [s.high - s.low for s in (wide, narrow) if s.high is not None and s.low is not None]
     assert width[0] / width[1] == pytest.approx(2.0, rel=0.1)
@@ -205,7 +208,7 @@ def test_a_stratified_test_set_is_resampled_within_classes() -> None:
     truth = np.repeat([0, 1], [300, 60])
     scores = np.random.default_rng(0).normal(size=360) + 2 * truth - 1
     strata, free = (
-        score_predictions(predict(truth, scores), BINARY, ["auprc"], Dependence(stratified=s), "s")["auprc"]
+        score_predictions(predict(truth, scores), ["auprc"], TestSet(BINARY, Dependence(stratified=s), "s"))["auprc"]
         for s in (True, False)
     )
     assert strata.method == "BCa within classes, 10,048 resamples"
@@ -214,7 +217,7 @@ def test_a_stratified_test_set_is_resampled_within_classes() -> None:
 
 def test_several_replicates_give_their_mean_with_both_noises() -> None:
     truth, scores = simulate(500, 5)
-    score = score_predictions(predict(truth, scores), BINARY, ["mcc"], FREE, "s")["mcc"]
+    score = score_predictions(predict(truth, scores), ["mcc"], PLAIN)["mcc"]
     each = [matthews_corrcoef(truth, s > 0) for s in scores]
     assert score.per_replicate == pytest.approx(each, abs=1e-12)
     assert score.value == pytest.approx(np.mean(each), abs=1e-12)
@@ -240,7 +243,7 @@ def test_between_seed_variance_is_what_the_rows_do_not_explain() -> None:
 def test_a_collapsed_seed_is_shown_and_widens_the_interval() -> None:
     truth, scores = simulate(500, 4)
     scores[3] = -20.0
-    score = score_predictions(predict(truth, scores), BINARY, ["mcc"], FREE, "s")["mcc"]
+    score = score_predictions(predict(truth, scores), ["mcc"], PLAIN)["mcc"]
     assert score.per_replicate[3] == 0.0
     assert score.high - score.low > 0.5  # type: ignore[operator]
 
@@ -250,7 +253,7 @@ def test_multilabel_tasks_are_scored_with_intervals() -> None:
     truth = rng.integers(0, 2, (300, 3))
     outputs = (rng.random((300, 3)) * 0.6 + truth * 0.4)[None]
     predictions = Predictions("t/x", "probability", np.arange(300, dtype=np.uint64), truth, outputs, ("a",))
-    made = score_predictions(predictions, Target("multilabel", ("a", "b", "c")), ["auroc", "mcc"], FREE, "s")
+    made = score_predictions(predictions, ["auroc", "mcc"], TestSet(Target("multilabel", ("a", "b", "c")), FREE, "s"))
     assert all(s.low < s.value < s.high for s in made.values())  # type: ignore[operator]
 
 
@@ -261,7 +264,7 @@ def test_labels_of_few_positives_are_named_and_only_their_lack_of_others_refuses
     truth[9:, 2] = 0
     said = Predictions("t/x", "probability", np.arange(300, dtype=np.uint64), truth, outputs, ("a",))
     target = Target("multilabel", ("a", "b", "c"))
-    made = score_predictions(said, target, ["auroc", "auroc_median", "auprc", "mcc"], FREE, "s")
+    made = score_predictions(said, ["auroc", "auroc_median", "auprc", "mcc"], TestSet(target, FREE, "s"))
     for score in made.values():
         assert "1 of 3 labels has fewer than 10 rows of the rarer class (c)" in score.note
         assert score.low < score.value < score.high  # type: ignore[operator]
@@ -273,7 +276,7 @@ def test_labels_of_few_positives_are_named_and_only_their_lack_of_others_refuses
     assert made["auroc"].value == pytest.approx(np.mean(each))  # type: ignore[arg-type]
     assert made["auroc_median"].value == pytest.approx(np.median(each))  # type: ignore[arg-type]
     truth[9:] = 0
-    refused = score_predictions(said, target, ["auroc"], FREE, "s")["auroc"]
+    refused = score_predictions(said, ["auroc"], TestSet(target, FREE, "s"))["auroc"]
     assert (refused.low, refused.note) == (
         None,
         "no interval: 0 of 3 labels with 10 rows of each class, fewer than half",
@@ -285,7 +288,8 @@ def coverage(metric: str, target: float, draw: Any, sets: int) -> float:
     held = 0
     for k in range(sets):
         truth, scores = draw(np.random.default_rng(k))
-        score = score_predictions(predict(truth, scores), BINARY, [metric], FREE, f"set {k}", resamples=1024)[metric]
+        test_set = TestSet(BINARY, FREE, f"set {k}")
+        score = score_predictions(predict(truth, scores), [metric], test_set, resamples=1024)[metric]
         assert score.low is not None
         assert score.high is not None
         held += score.low <= target <= score.high

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from sklearn.metrics import matthews_corrcoef
-from test_paired import BINARY, FREE, shuffled, two_models
+from test_paired import BINARY, FREE, PLAIN, shuffled, two_models
 
 from dnabench.harness.errors import DataError, RequestError
 from dnabench.harness.stats import bootstrap as routes
@@ -15,7 +15,7 @@ from dnabench.harness.stats.joint import Joint, joint
 from dnabench.harness.stats.paired import paired_difference
 from dnabench.harness.stats.ranking import pairs
 from dnabench.harness.stats.weights import block, independent
-from dnabench.harness.types import Dependence, Predictions, Target
+from dnabench.harness.types import Dependence, Predictions, Target, TestSet
 
 METRICS = ["mcc", "auroc", "auprc"]
 
@@ -29,7 +29,7 @@ def table(n: int = 300, **changes: int) -> dict[str, Predictions]:
 
 def made(said: dict[str, Predictions], metric: str = "mcc", **options: object) -> Joint:
     settings: dict[str, object] = {"resamples": 640, **options}
-    return joint(said, [metric], BINARY, FREE, "s", **settings)[metric]  # type: ignore[arg-type]
+    return joint(said, [metric], PLAIN, **settings)[metric]  # type: ignore[arg-type]
 
 
 def test_the_draws_are_scikit_learns_scores_of_the_same_resamples() -> None:
@@ -44,10 +44,10 @@ def test_the_draws_are_scikit_learns_scores_of_the_same_resamples() -> None:
 
 def test_every_pair_is_judged_as_if_it_were_alone() -> None:
     said = table()
-    together = joint(said, METRICS, BINARY, FREE, "s", resamples=640)
+    together = joint(said, METRICS, PLAIN, resamples=640)
     for metric in METRICS:
         for first, second in (("a", "b"), ("c", "a"), ("d", "c")):
-            alone = paired_difference(said[first], said[second], metric, BINARY, FREE, "s", resamples=640)
+            alone = paired_difference(said[first], said[second], metric, PLAIN, resamples=640)
             whole = together[metric]
             at = [whole.models.index(name) for name in (first, second)]
             assert whole.difference(*at) == alone
@@ -87,7 +87,7 @@ def test_seeds_that_vary_widen_a_model_and_its_differences() -> None:
 def test_few_groups_are_summed_and_say_their_degrees_of_freedom() -> None:
     family = np.repeat(np.arange(20), 15)
     said = {k: replace(p, columns={"family": family}) for k, p in table().items()}
-    found = joint(said, ["mcc"], BINARY, Dependence(groups="family"), "s")["mcc"]
+    found = joint(said, ["mcc"], TestSet(BINARY, Dependence(groups="family"), "s"))["mcc"]
     assert (found.units, found.effective, found.freedom[0, 1]) == (20, 20.0, 19.0)
     assert "G_eff 20.0" in found.method
     sums = np.array([np.bincount(family, weights=row) for row in found.rows])
@@ -98,7 +98,7 @@ def test_few_groups_are_summed_and_say_their_degrees_of_freedom() -> None:
 def test_fewer_than_ten_groups_allow_no_claim_and_uneven_groups_count_less() -> None:
     uneven = np.repeat([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11], [190, *[10] * 11])
     said = {k: replace(p, columns={"family": uneven}) for k, p in table().items()}
-    found = joint(said, ["mcc"], BINARY, Dependence(groups="family"), "s", resamples=64)["mcc"]
+    found = joint(said, ["mcc"], TestSet(BINARY, Dependence(groups="family"), "s"), resamples=64)["mcc"]
     assert found.effective == pytest.approx(300**2 / (190**2 + 11 * 100))
     assert not found.claims
     assert "no claim" in found.note
@@ -109,11 +109,11 @@ def test_fewer_than_ten_groups_allow_no_claim_and_uneven_groups_count_less() -> 
 def test_a_model_without_the_metric_is_left_out_and_said_so() -> None:
     said = table()
     labels = {**said, "l": replace(said["a"], kind="label")}
-    both = joint(labels, ["mcc", "auroc"], BINARY, FREE, "s", resamples=64)
+    both = joint(labels, ["mcc", "auroc"], PLAIN, resamples=64)
     assert both["mcc"].models == ("a", "b", "c", "d", "l")
     assert both["auroc"].models == ("a", "b", "c", "d")
     assert "do not rank" in both["auroc"].absent["l"]
-    alone = joint(said, ["auroc"], BINARY, FREE, "s", resamples=64)["auroc"]
+    alone = joint(said, ["auroc"], PLAIN, resamples=64)["auroc"]
     assert np.array_equal(alone.draws, both["auroc"].draws)
 
 
@@ -127,11 +127,11 @@ def test_resamples_without_an_answer_are_counted_and_cost_the_others_nothing() -
         return Predictions("t/x", "value", keys, truth, values[None, :, None].astype(np.float32), ("s",))
 
     models = {"good": said(truth + 0.1 * rng.normal(size=12)), "flat": said(nearly)}
-    found = joint(models, ["pearson"], Target("value"), FREE, "s", resamples=640)["pearson"]
+    found = joint(models, ["pearson"], TestSet(Target("value"), FREE, "s"), resamples=640)["pearson"]
     lost = int(np.isnan(found.draws[1]).sum())
     assert 100 < lost < 350
     assert f"{lost} of 640 resamples have no answer" in found.note
-    alone = joint({"good": models["good"]}, ["pearson"], Target("value"), FREE, "s", resamples=640)["pearson"]
+    alone = joint({"good": models["good"]}, ["pearson"], TestSet(Target("value"), FREE, "s"), resamples=640)["pearson"]
     assert alone.covariance[0, 0] == found.covariance[0, 0]
 
 
@@ -164,7 +164,7 @@ def test_both_routes_give_the_same_bytes_for_whole_tables() -> None:
     if not routes.compiles():
         pytest.skip("needs numba")
     said = table()
-    slow, fast = (joint(said, METRICS, BINARY, FREE, "s", resamples=640, backend=k) for k in ("numpy", "numba"))
+    slow, fast = (joint(said, METRICS, PLAIN, resamples=640, backend=k) for k in ("numpy", "numba"))
     for metric in METRICS:
         for name in ("difference", "low", "high", "se", "p", "p_max"):
             assert np.array_equal(getattr(pairs(slow[metric]), name), getattr(pairs(fast[metric]), name)), name

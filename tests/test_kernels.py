@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import rankdata, spearmanr
 
 from dnabench.harness.errors import RequestError
 from dnabench.harness.metrics import METRICS, evaluate
@@ -199,3 +200,25 @@ def test_the_influence_on_spearman_is_its_response_to_a_little_more_weight(ties:
 def test_every_metric_has_a_kernel_and_an_influence() -> None:
     covered = {metric for _, _, metrics in SUITES for metric in metrics}
     assert covered == set(METRICS)
+
+
+@pytest.mark.skipif(not routes.compiles(), reason="needs numba")
+@pytest.mark.parametrize("ties", [False, True])
+def test_exchanged_answers_have_the_gap_of_two_correlations_to_the_bit(
+    ties: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dnabench.harness.stats import kernels_numba, kernels_numpy
+
+    one, n = make_panel("value", 1, 301, 2, ties), 301
+    answers = np.concatenate([rankdata(o, axis=0) for o in one.outputs])
+    sets = ranks(Panel(np.concatenate([one.truth] * 2), (answers,), ("value",), one.target))
+    bits = np.random.default_rng(1).integers(0, 2, (n, 64), np.uint8)
+    chosen = np.concatenate([bits, 1 - bits])
+    gap = kernels_numba.spearman_gap(sets, chosen)
+    assert np.array_equal(gap, (kernels_numba.spearman(sets, chosen) - kernels_numba.spearman(sets, 1 - chosen))[0])
+    assert np.allclose(gap, kernels_numpy.spearman_gap(sets, chosen), atol=1e-14)
+    first, second = answers.reshape(2, n)
+    picked = [np.where(bits[:, 5] == 1, *pair) for pair in ((first, second), (second, first))]
+    assert gap[5] == pytest.approx(np.subtract(*(spearmanr(one.truth, p).statistic for p in picked)), abs=1e-12)
+    monkeypatch.setattr(kernels_numba, "MOST_RANKED", n)
+    assert np.array_equal(kernels_numba.spearman_gap(sets, chosen), kernels_numpy.spearman_gap(sets, chosen))

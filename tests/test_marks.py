@@ -16,7 +16,7 @@ from dnabench.harness.report.tables import score_table
 from dnabench.harness.stats.intervals import score_predictions
 from dnabench.harness.stats.paired import paired_difference
 from dnabench.harness.stats.verdict import Rules, detectable
-from dnabench.harness.types import Dependence, Predictions, RunRecord, Target
+from dnabench.harness.types import Dependence, Predictions, RunRecord, Target, TestSet
 
 TWO = Target("class", ("0", "1"))
 ROWS = 400
@@ -31,7 +31,7 @@ def record(model: str, right: float, task: str = "toy/a", seed: int = 0, stream:
     keys = np.arange(ROWS, dtype=np.uint64)
     outputs = np.eye(2, dtype=np.float32)[said][None] * 0.8 + 0.1
     predictions = Predictions(task, "probability", keys, truth, outputs, ("seed 0",))
-    scores = score_predictions(predictions, TWO, ["mcc"], Dependence(), stream)
+    scores = score_predictions(predictions, ["mcc"], TestSet(TWO, Dependence(), stream))
     return RunRecord(
         status="ok",
         key={"data": {"test": stream}},
@@ -75,7 +75,7 @@ def test_what_could_be_shown_is_the_detectable_difference_of_the_pair() -> None:
     pair = [record("a", 0.8), record("b", 0.79, seed=1)]
     marks = marks_of(pair, cells(pair))
     a, b = (one.outputs() for one in pair if one.outputs)
-    expected = detectable(paired_difference(a, b, "mcc", TWO, Dependence(), "s"), Rules())
+    expected = detectable(paired_difference(a, b, "mcc", TestSet(TWO, Dependence(), "s")), Rules())
     assert marks.could_show(["toy/a"]) == pytest.approx(expected, rel=0.05)
     table = score_table(pair, marks=marks)
     assert table.head[-1] == "could show"

@@ -11,7 +11,7 @@ from dnabench.harness.report.cells import cells
 from dnabench.harness.report.means import mean_score
 from dnabench.harness.stats.joint import joint
 from dnabench.harness.stats.suite import suite_mean
-from dnabench.harness.types import Dependence, RunRecord, Score, Target
+from dnabench.harness.types import Dependence, RunRecord, Score, Target, TestSet
 
 BINARY = Target("class", ("0", "1"))
 
@@ -25,7 +25,7 @@ def scored(task: str, correct: float, start: int) -> RunRecord:
 def test_the_interval_is_that_of_the_joint_bootstrap_of_the_tasks() -> None:
     made = [scored("toy/a", 0.7, 0), scored("toy/b", 0.8, 1000)]
     tables = [
-        joint({"kmer": r.outputs()}, ["accuracy"], BINARY, Dependence(), str(k))["accuracy"]  # type: ignore[misc]
+        joint({"kmer": r.outputs()}, ["accuracy"], TestSet(BINARY, Dependence(), str(k)))["accuracy"]  # type: ignore[misc]
         for k, r in enumerate(made)
     ]
     found, noise = mean_score(cells(made)), suite_mean(tables).noise(0)

@@ -16,7 +16,7 @@ from dnabench.harness.stats.panel import Panel
 from dnabench.harness.stats.perfect import perfect_bound
 from dnabench.harness.stats.permutation import swap_p
 from dnabench.harness.stats.weights import independent
-from dnabench.harness.types import Dependence, Predictions, Target
+from dnabench.harness.types import Dependence, Predictions, Target, TestSet
 
 METRICS = ["auroc", "auroc_median", "auprc", "mcc", "f1_macro"]
 BACKENDS: list[Any] = ["numpy", pytest.param("numba", marks=pytest.mark.skipif(not routes.compiles(), reason="numba"))]
@@ -84,7 +84,9 @@ def test_scores_and_intervals_are_the_same_bytes_on_both_routes() -> None:
     pytest.importorskip("numba")
     truth, outputs, target = made(150, 9)
     slow, fast = (
-        score_predictions(said(truth, outputs), target, METRICS, Dependence(), "s", resamples=512, backend=backend)
+        score_predictions(
+            said(truth, outputs), METRICS, TestSet(target, Dependence(), "s"), resamples=512, backend=backend
+        )
         for backend in ("numpy", "numba")
     )
     assert slow == fast
@@ -100,7 +102,9 @@ def test_the_mean_of_many_auprcs_stays_inside_its_interval() -> None:
     truth = (rng.random((400, 200)) < 0.05).astype(np.int8)
     outputs = rng.normal(size=truth.shape) + truth
     target = Target("multilabel", tuple(map(str, range(200))))
-    scored = score_predictions(said(truth, outputs), target, ["auprc"], Dependence(), "s", resamples=128)["auprc"]
+    scored = score_predictions(said(truth, outputs), ["auprc"], TestSet(target, Dependence(), "s"), resamples=128)[
+        "auprc"
+    ]
     assert scored.low < scored.value < scored.high  # type: ignore[operator]
 
 
@@ -125,15 +129,15 @@ def test_groups_pairs_and_exchanges_know_the_median() -> None:
     truth, outputs, target = made(200, 6)
     other = np.random.default_rng(5).random(outputs.shape).astype(np.float32)
     both = {"a": said(truth, outputs), "b": said(truth, other)}
-    found = joint(both, METRICS, target, Dependence(), "s", resamples=256)
+    found = joint(both, METRICS, TestSet(target, Dependence(), "s"), resamples=256)
     for metric in METRICS:
         difference = found[metric].difference()
         assert difference.low is not None
         assert difference.low > 0, metric
-        assert swap_p(both["a"], both["b"], metric, target, "s", swaps=199) < 0.02
+        assert swap_p(both["a"], both["b"], metric, TestSet(target, Dependence(), "s"), swaps=199) < 0.02
     few = {"block": np.arange(200) // 10}
     grouped = Predictions("t/x", "probability", both["a"].keys, truth, outputs[None], ("a",), few)
-    score = score_predictions(grouped, target, ["auroc_median"], Dependence("block"), "s")["auroc_median"]
+    score = score_predictions(grouped, ["auroc_median"], TestSet(target, Dependence("block"), "s"))["auroc_median"]
     assert score.method.startswith("influence functions over 20 groups (block, G_eff 20.0)")
     assert score.low < score.value < score.high  # type: ignore[operator]
 

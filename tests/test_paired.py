@@ -11,10 +11,11 @@ from dnabench.harness.errors import DataError
 from dnabench.harness.stats import bootstrap as routes
 from dnabench.harness.stats.intervals import score_predictions
 from dnabench.harness.stats.paired import aligned, paired_difference
-from dnabench.harness.types import Dependence, Predictions, Target
+from dnabench.harness.types import Dependence, Predictions, Target, TestSet
 
 BINARY = Target("class", ("0", "1"))
 FREE = Dependence()
+PLAIN = TestSet(BINARY, FREE, "s")
 
 
 def two_models(
@@ -36,7 +37,7 @@ def two_models(
 
 def test_the_difference_is_that_of_the_scores_and_its_ends_are_symmetric() -> None:
     a, b = two_models(600, gap=0.5)
-    made = paired_difference(a, b, "mcc", BINARY, FREE, "s")
+    made = paired_difference(a, b, "mcc", PLAIN)
     scores = [matthews_corrcoef(p.truth, p.outputs[0].argmax(axis=1)) for p in (a, b)]
     assert made.value == pytest.approx(scores[0] - scores[1], abs=1e-12)
     assert made.se is not None
@@ -48,22 +49,22 @@ def test_the_difference_is_that_of_the_scores_and_its_ends_are_symmetric() -> No
 
 def test_swapping_the_models_changes_the_sign_alone() -> None:
     a, b = two_models(300, gap=0.3)
-    there, back = (paired_difference(*pair, "auroc", BINARY, FREE, "s") for pair in ((a, b), (b, a)))
+    there, back = (paired_difference(*pair, "auroc", PLAIN) for pair in ((a, b), (b, a)))
     assert there.value == pytest.approx(-back.value, abs=1e-12)  # type: ignore[operator]
     assert (there.low, there.high, there.p) == pytest.approx((-back.high, -back.low, back.p))  # type: ignore[operator]
 
 
 def test_pairing_gives_a_narrower_interval_than_two_separate_ones() -> None:
     a, b = two_models(600)
-    made = paired_difference(a, b, "auroc", BINARY, FREE, "s")
-    separate = [score_predictions(p, BINARY, ["auroc"], FREE, "s")["auroc"] for p in (a, b)]
+    made = paired_difference(a, b, "auroc", PLAIN)
+    separate = [score_predictions(p, ["auroc"], PLAIN)["auroc"] for p in (a, b)]
     widths = [s.high - s.low for s in separate]  # type: ignore[operator]
     assert made.high - made.low < 0.8 * np.hypot(*widths)  # type: ignore[operator]
 
 
 def test_the_standard_error_of_two_aurocs_is_delongs() -> None:
     a, b = two_models(2000, gap=0.2)
-    made = paired_difference(a, b, "auroc", BINARY, FREE, "s")
+    made = paired_difference(a, b, "auroc", PLAIN)
     positive = a.truth == 1
     placements = []
     for p in (a, b):
@@ -78,7 +79,7 @@ def test_the_standard_error_of_two_aurocs_is_delongs() -> None:
 
 def test_a_model_against_itself_differs_by_nothing() -> None:
     a, _ = two_models(200)
-    made = paired_difference(a, a, "mcc", BINARY, FREE, "s")
+    made = paired_difference(a, a, "mcc", PLAIN)
     assert (made.value, made.low, made.high, made.p, made.se) == (0.0, 0.0, 0.0, 1.0, 0.0)
 
 
@@ -96,7 +97,7 @@ def test_rows_in_another_order_are_matched_by_their_keys() -> None:
     order = np.random.default_rng(1).permutation(300)
     mixed = shuffled(b, order)
     assert np.array_equal(aligned(mixed, a).outputs, b.outputs)
-    assert paired_difference(a, mixed, "mcc", BINARY, FREE, "s") == paired_difference(a, b, "mcc", BINARY, FREE, "s")
+    assert paired_difference(a, mixed, "mcc", PLAIN) == paired_difference(a, b, "mcc", PLAIN)
 
 
 def test_repeated_sequences_are_matched_by_their_labels() -> None:
@@ -108,7 +109,7 @@ def test_repeated_sequences_are_matched_by_their_labels() -> None:
 def test_other_rows_and_other_labels_are_refused() -> None:
     a, b = two_models(50)
     with pytest.raises(DataError, match=r"not of the same rows \(50 and 49 rows, 1 keys only in the first"):
-        paired_difference(a, shuffled(b, np.arange(49)), "mcc", BINARY, FREE, "s")
+        paired_difference(a, shuffled(b, np.arange(49)), "mcc", PLAIN)
     with pytest.raises(DataError, match="1 keys only in the first, 1 only in the second"):
         aligned(replace(b, keys=np.append(b.keys[:-1], np.uint64(5))), a)
     with pytest.raises(DataError, match="disagree on the labels"):
@@ -118,7 +119,7 @@ def test_other_rows_and_other_labels_are_refused() -> None:
 def test_a_model_without_a_score_has_no_difference() -> None:
     a, b = two_models(50)
     labels = replace(b, kind="label")
-    made = paired_difference(a, labels, "auroc", BINARY, FREE, "s")
+    made = paired_difference(a, labels, "auroc", PLAIN)
     assert (made.value, made.low) == (None, None)
     assert "do not rank" in made.note
 
@@ -126,7 +127,7 @@ def test_a_model_without_a_score_has_no_difference() -> None:
 def test_too_few_rows_of_a_class_leave_the_difference_without_an_interval() -> None:
     a, b = two_models(200)
     truth = np.repeat([0, 1], [195, 5])
-    made = paired_difference(replace(a, truth=truth), replace(b, truth=truth), "mcc", BINARY, FREE, "s")
+    made = paired_difference(replace(a, truth=truth), replace(b, truth=truth), "mcc", PLAIN)
     assert made.value is not None
     assert made.p is None
     assert "rarest class has 5 rows" in made.note
@@ -135,7 +136,7 @@ def test_too_few_rows_of_a_class_leave_the_difference_without_an_interval() -> N
 def test_groups_are_honoured() -> None:
     a, b = two_models(400, gap=0.3)
     pairs = [replace(p, columns={"family": np.arange(400) % 12}) for p in (a, b)]
-    made = paired_difference(pairs[0], pairs[1], "mcc", BINARY, Dependence(groups="family"), "s")
+    made = paired_difference(pairs[0], pairs[1], "mcc", TestSet(BINARY, Dependence(groups="family"), "s"))
     assert made.method == "influence functions over 12 groups (family, G_eff 12.0), t(11.0)"
     copies = [
         replace(
@@ -146,15 +147,14 @@ def test_groups_are_honoured() -> None:
         for p in (a, b)
     ]
     wide, narrow = (
-        paired_difference(copies[0], copies[1], "mcc", BINARY, d, "s") for d in (Dependence(groups="family"), FREE)
+        paired_difference(copies[0], copies[1], "mcc", TestSet(BINARY, d, "s"))
+        for d in (Dependence(groups="family"), FREE)
     )
     assert wide.se / narrow.se == pytest.approx(np.sqrt(3), rel=0.05)  # type: ignore[operator]
 
 
 def test_seeds_that_vary_widen_the_interval_and_bring_a_t() -> None:
-    still, wild = (
-        paired_difference(*two_models(2000, replicates=4, spread=s), "mcc", BINARY, FREE, "s") for s in (0.0, 0.3)
-    )
+    still, wild = (paired_difference(*two_models(2000, replicates=4, spread=s), "mcc", PLAIN) for s in (0.0, 0.3))
     assert wild.se > 2 * still.se  # type: ignore[operator]
     assert ", t(" in wild.method
 
@@ -164,12 +164,14 @@ def test_both_routes_give_the_same_bytes() -> None:
         pytest.skip("needs numba")
     a, b = two_models(500, gap=0.2, replicates=2)
     for metric in ("mcc", "auroc", "auprc"):
-        slow, fast = (paired_difference(a, b, metric, BINARY, FREE, "s", backend=k) for k in ("numpy", "numba"))
+        slow, fast = (paired_difference(a, b, metric, PLAIN, backend=k) for k in ("numpy", "numba"))
         assert slow == fast
 
 
 def test_equal_models_are_told_apart_about_one_time_in_twenty() -> None:
     """400 sets leave a Monte-Carlo sd of 1.1 %."""
     pairs = [two_models(239, seed=k) for k in range(400)]
-    ps = [paired_difference(a, b, "mcc", BINARY, FREE, f"{k}", resamples=512).p for k, (a, b) in enumerate(pairs)]
+    ps = [
+        paired_difference(a, b, "mcc", TestSet(BINARY, FREE, f"{k}"), resamples=512).p for k, (a, b) in enumerate(pairs)
+    ]
     assert 0.015 <= np.mean([p < 0.05 for p in ps if p is not None]) <= 0.085

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from scipy import stats
 from sklearn.metrics import f1_score, matthews_corrcoef, roc_auc_score
-from test_paired import BINARY, shuffled, two_models
+from test_paired import FREE, PLAIN, shuffled, two_models
 
 from dnabench.harness.errors import RequestError
 from dnabench.harness.stats.deviates import binomials, multinomials, uniforms
 from dnabench.harness.stats.permutation import mcnemar_p, mid_p, swap_p
-from dnabench.harness.types import Dependence, Predictions, Target
+from dnabench.harness.types import Dependence, Predictions, Target, TestSet
 
 
 def small(n: int, classes: int, seed: int) -> tuple[Predictions, Predictions]:
@@ -57,7 +57,7 @@ def test_labels_give_the_p_value_of_all_exchanges(metric: str, score: Score, cla
     target = Target("class", tuple("012"[:classes]))
     units = (np.arange(10) // 3) if grouped else np.arange(10)
     theirs = every_exchange(a.truth, [p.outputs[0].argmax(axis=1) for p in (a, b)], score, units)
-    ours = swap_p(a, b, metric, target, "s", dependence=Dependence(groups="family" if grouped else None))
+    ours = swap_p(a, b, metric, TestSet(target, Dependence(groups="family" if grouped else None), "s"))
     assert ours == pytest.approx(theirs, abs=0.02)
 
 
@@ -65,7 +65,7 @@ def test_ranks_give_the_p_value_of_all_exchanges_of_ranks() -> None:
     a, b = small(9, 2, seed=5)
     ranked = [stats.rankdata(p.outputs[0, :, 1] - p.outputs[0, :, 0]) for p in (a, b)]
     theirs = every_exchange(a.truth, ranked, roc_auc_score, np.arange(9))
-    assert swap_p(a, b, "auroc", BINARY, "s") == pytest.approx(theirs, abs=0.02)
+    assert swap_p(a, b, "auroc", PLAIN) == pytest.approx(theirs, abs=0.02)
 
 
 def test_a_multilabel_row_is_exchanged_whole() -> None:
@@ -77,33 +77,33 @@ def test_a_multilabel_row_is_exchanged_whole() -> None:
         return float(np.mean([matthews_corrcoef(y[:, k], said[:, k]) for k in (0, 1)]))
 
     theirs = every_exchange(truth, [(p.outputs[0] > 0.5).astype(int) for p in (a, b)], score, np.arange(9))
-    ours = swap_p(a, b, "mcc", Target("multilabel", ("x", "y")), "s")
+    ours = swap_p(a, b, "mcc", TestSet(Target("multilabel", ("x", "y")), FREE, "s"))
     assert ours == pytest.approx(theirs, abs=0.02)
 
 
 def test_a_permutation_agrees_with_the_bootstrap_on_many_rows_and_ignores_their_order() -> None:
     a, b = two_models(600, gap=0.2)
-    p = swap_p(a, b, "auroc", BINARY, "s", swaps=2000)
+    p = swap_p(a, b, "auroc", PLAIN, swaps=2000)
     assert p == pytest.approx(0.0458, abs=0.015)
     order = np.random.default_rng(0).permutation(600)
-    assert swap_p(shuffled(a, order), b, "auroc", BINARY, "s", swaps=2000) == p
-    assert swap_p(b, a, "auroc", BINARY, "s", swaps=2000) == pytest.approx(p, abs=0.012)
+    assert swap_p(shuffled(a, order), b, "auroc", PLAIN, swaps=2000) == p
+    assert swap_p(b, a, "auroc", PLAIN, swaps=2000) == pytest.approx(p, abs=0.012)
 
 
 def test_scales_do_not_matter_to_ranking_metrics() -> None:
     a, b = two_models(300, gap=0.2)
     stretched = replace(b, kind="value", outputs=np.exp(3 * b.outputs))
     plain = replace(b, kind="value", outputs=b.outputs)
-    ps = [swap_p(replace(a, kind="value"), other, "auroc", BINARY, "s", swaps=640) for other in (plain, stretched)]
+    ps = [swap_p(replace(a, kind="value"), other, "auroc", PLAIN, swaps=640) for other in (plain, stretched)]
     assert ps[0] == pytest.approx(ps[1], abs=0.05)
 
 
 def test_equal_models_give_one_and_no_p_value_is_zero() -> None:
     a, _ = two_models(200)
-    assert swap_p(a, a, "mcc", BINARY, "s") == swap_p(a, a, "auroc", BINARY, "s", swaps=64) == 1.0
+    assert swap_p(a, a, "mcc", PLAIN) == swap_p(a, a, "auroc", PLAIN, swaps=64) == 1.0
     perfect = replace(a, outputs=np.eye(2)[a.truth][None])
     awful = replace(a, outputs=np.eye(2)[1 - a.truth][None])
-    assert swap_p(perfect, awful, "mcc", BINARY, "s", swaps=999) == 0.001
+    assert swap_p(perfect, awful, "mcc", PLAIN, swaps=999) == 0.001
 
 
 def test_mcnemars_mid_p_is_the_exact_p_less_half_the_last_term() -> None:
@@ -118,10 +118,10 @@ def test_mcnemars_mid_p_is_the_exact_p_less_half_the_last_term() -> None:
 def test_several_seeds_and_missing_scores_are_refused() -> None:
     a, b = two_models(50, replicates=2)
     with pytest.raises(RequestError, match="2 replicates"):
-        swap_p(a, b, "mcc", BINARY, "s")
+        swap_p(a, b, "mcc", PLAIN)
     a, b = two_models(50)
     with pytest.raises(RequestError, match="do not rank"):
-        swap_p(a, replace(b, kind="label"), "auroc", BINARY, "s")
+        swap_p(a, replace(b, kind="label"), "auroc", PLAIN)
 
 
 def test_drawn_cells_have_the_moments_of_their_law() -> None:

@@ -9,7 +9,7 @@ from scipy import stats
 from dnabench.harness.errors import RequestError
 from dnabench.harness.stats.paired import paired_difference
 from dnabench.harness.stats.planning import Setting, minimal_difference, power, standard_error
-from dnabench.harness.types import Dependence, Predictions, Target
+from dnabench.harness.types import Dependence, Predictions, Target, TestSet
 
 BINARY = Target("class", ("0", "1"))
 
@@ -37,7 +37,7 @@ def test_the_standard_error_is_that_of_the_paired_bootstrap_on_such_predictions(
         Predictions("t/x", "label", keys, truth, np.eye(2)[np.where(w, 1 - truth, truth)][None], ("s",))
         for w in wrong.T
     )
-    made = paired_difference(a, b, "mcc", BINARY, Dependence(), "s")
+    made = paired_difference(a, b, "mcc", TestSet(BINARY, Dependence(), "s"))
     setting = Setting("mcc", (n // 2, n // 2), 0.68)
     assert made.se == pytest.approx(standard_error(setting, 0.04), rel=0.08)
 
@@ -78,7 +78,7 @@ def test_aurocs_standard_error_is_delongs_in_the_binormal_model() -> None:
     keys = np.arange(2 * n, dtype=np.uint64)
     scores = x + shift * truth[:, None]
     a, b = (Predictions("t/x", "value", keys, truth, np.stack([-s, s], -1)[None] / 2, ("s",)) for s in scores.T)
-    made = paired_difference(a, b, "auroc", BINARY, Dependence(), "s", resamples=2000)
+    made = paired_difference(a, b, "auroc", TestSet(BINARY, Dependence(), "s"), resamples=2000)
     assert made.se == pytest.approx(standard_error(Setting("auroc", (n, n), 0.90), 0.02), rel=0.06)
 
 

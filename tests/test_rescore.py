@@ -20,7 +20,7 @@ from dnabench.harness.report.check.results import check_results
 from dnabench.harness.report.recall import recall
 from dnabench.harness.report.rescore import rescore, rescored_table
 from dnabench.harness.run.store import read_records
-from dnabench.harness.types import Dependence, Target
+from dnabench.harness.types import Dependence, Target, TestSet
 
 TARGET = Target("class", ("0", "1"))
 
@@ -75,14 +75,14 @@ def test_the_interval_of_a_recall_is_wilson_s_and_no_other_metric_is_given_by_cl
 def test_seeds_widen_the_interval_of_a_recall() -> None:
     said = rows("toy/x", 0.8, model=1)
     part = said.take(said.truth == 1)
-    one = recall(part, TARGET, Dependence(), "toy")
+    one = recall(part, TestSet(TARGET, Dependence(), "toy"))
     several = np.concatenate([part.outputs, 1 - part.outputs, part.outputs])
     three = replace(part, outputs=several, replicates=("seed 0", "seed 1", "seed 2"))
-    made = recall(three, TARGET, Dependence(), "toy")
+    made = recall(three, TestSet(TARGET, Dependence(), "toy"))
     assert None not in (one.low, one.high, made.low, made.high)
     assert float(made.high or 0) - float(made.low or 0) > 3 * (float(one.high or 0) - float(one.low or 0))
     few = part.take(np.arange(len(part.truth)) < 9)
-    assert recall(few, TARGET, Dependence(), "toy").note == "no interval: 9 rows, fewer than 10"
+    assert recall(few, TestSet(TARGET, Dependence(), "toy")).note == "no interval: 9 rows, fewer than 10"
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from dnabench.harness.report import compare as comparing
 from dnabench.harness.report.compare.operands import Operand
 from dnabench.harness.stats.joint import joint
 from dnabench.harness.stats.suite import suite_mean
-from dnabench.harness.types import Dependence, Predictions
+from dnabench.harness.types import Dependence, Predictions, TestSet
 
 
 @pytest.mark.parametrize("grouped", [False, True])
@@ -33,7 +33,7 @@ def test_the_mean_over_tasks_with_shared_rows_is_that_of_a_joint_bootstrap(group
     parts = []
     for task in cuts:
         pair = {name: part(task, said) for name, said in (("new", whole[1]), ("old", whole[0]))}
-        parts.append(joint(pair, ["mcc"], BINARY, dependence, task)["mcc"])
+        parts.append(joint(pair, ["mcc"], TestSet(BINARY, dependence, task))["mcc"])
     called = [p.outputs[0].argmax(axis=1) for p in whole]
     truth = whole[0].truth
 

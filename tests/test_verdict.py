@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 from scipy.optimize import brentq
-from test_intervals import BINARY, FREE, predict, simulate
+from test_intervals import BINARY, PLAIN, predict, simulate
 
 from dnabench.harness.errors import RequestError
 from dnabench.harness.stats.collapse import collapsed, without
@@ -129,8 +129,8 @@ def test_values_collapse_where_they_do_not_vary() -> None:
 def test_the_interval_on_the_logit_scale_is_asked_for_by_name_and_says_so() -> None:
     truth, scores = simulate(300, separation=3.0)
     said = predict(truth, scores)
-    plain = score_predictions(said, BINARY, ["auroc", "mcc"], FREE, "s")
-    made = score_predictions(said, BINARY, ["auroc", "mcc"], FREE, "s", interval="logit")
+    plain = score_predictions(said, ["auroc", "mcc"], PLAIN)
+    made = score_predictions(said, ["auroc", "mcc"], PLAIN, interval="logit")
     assert made["mcc"] == plain["mcc"]
     score = made["auroc"]
     assert score.method.endswith("normal on the logit")
@@ -138,4 +138,4 @@ def test_the_interval_on_the_logit_scale_is_asked_for_by_name_and_says_so() -> N
     assert high - value == pytest.approx(value - low, abs=1e-6)
     assert score.value - score.low > score.high - score.value  # type: ignore[operator]
     with pytest.raises(RequestError, match="default or logit"):
-        score_predictions(said, BINARY, ["auroc"], FREE, "s", interval="wald")  # type: ignore[arg-type]
+        score_predictions(said, ["auroc"], PLAIN, interval="wald")  # type: ignore[arg-type]

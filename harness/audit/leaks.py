@@ -14,7 +14,7 @@ from dnabench.harness.metrics import METRICS
 from dnabench.harness.stats.design import Design, design_of, refusal
 from dnabench.harness.stats.jackknife import influence
 from dnabench.harness.stats.sampling import panel_of, point_values
-from dnabench.harness.types import Dependence, Predictions, Target
+from dnabench.harness.types import Predictions, Target, TestSet
 
 Mask = NDArray[np.bool_]
 
@@ -34,15 +34,15 @@ class Without:
 
 
 def score_without(
-    predictions: Predictions, leaked: Mask, metric: str, task: tuple[Target, Dependence, str], level: float = 0.95
+    predictions: Predictions, leaked: Mask, metric: str, test_set: TestSet, level: float = 0.95
 ) -> Without:
     """The score without the leaked rows and the interval of the difference to that of all rows.
 
-    `task` is the target, the dependence and the key of the stream of resamples. Both scores are of the same rows,
-    so the difference has its own standard error: from the influence of each row on both (by groups where the task
-    declares them), with the membership of rows taken as given. Raises DataError where nothing remains.
+    Both scores are of the same rows, so the difference has its own standard error: from the influence of each row on
+    both (by groups where the task declares them), with the membership of rows taken as given. Raises DataError where
+    nothing remains.
     """
-    target, dependence, stream = task
+    target = test_set.target
     if leaked.all():
         raise DataError(f"{predictions.task}: all {len(leaked):,} test rows are leaked: no score remains without them")
     rest = predictions.take(~leaked)
@@ -51,7 +51,7 @@ def score_without(
     if whole is None or clean is None:
         return Without(count, clean, note=f"{metric} is undefined on {'all' if whole is None else 'the other'} rows")
     difference = whole - clean
-    design = design_of(predictions.truth, predictions.columns, target, dependence, stream)
+    design = design_of(predictions, test_set)
     refused = refusal(rest.truth, target, design)
     if refused or not count:
         return Without(count, clean, difference, note=refused)

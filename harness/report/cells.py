@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..run.record_json import FAILED_SEEDS
-from ..types import RunRecord, Score, Status
+from ..types import Dependence, RunRecord, Score, Status, Target, TestSet
 from .pretraining import pretraining_notes
 
 
@@ -163,6 +163,18 @@ def without_duplicates(record: RunRecord) -> dict[str, Score]:
     """The scores of the test rows that do not stand in train."""
     found = record.checks.get("scores_without_duplicates", {})
     return {name: s if isinstance(s, Score) else Score(**{"metric": name, **s}) for name, s in found.items()}
+
+
+def target_of(record: RunRecord) -> Target:
+    """The target as the record has it."""
+    return Target(record.task["target"]["kind"], tuple(record.task["target"]["classes"]))
+
+
+def as_test_set(record: RunRecord, stream: str = "") -> TestSet:
+    """The test rows as the record has them; `stream` names other resamples than those that all models share."""
+    facts: dict[str, Any] = dict(record.task["dependence"])
+    dependence = Dependence(**facts | {"shares_test_rows_with": tuple(facts.get("shares_test_rows_with", ()))})
+    return TestSet(target_of(record), dependence, stream or str(record.key["data"]["test"]))
 
 
 def rarest_class(record: RunRecord) -> int | None:

@@ -13,8 +13,7 @@ from ..stats.ranking import standings
 from ..stats.suite import suite_mean
 from ..stats.verdict import POWER, Rules, detectable
 from ..types import Predictions, RunRecord
-from .cells import Cell
-from .compare.compare import dependence_of, target_of
+from .cells import Cell, as_test_set
 from .evidence import group_notes
 
 
@@ -108,11 +107,10 @@ def _joined(pairs: Sequence[tuple[RunRecord, Cell]]) -> Joint | None:
     if len(streams) != 1 or len(versions) != 1:
         return None
     predictions = _predictions(pairs)
-    target = target_of(first)
     if predictions is None:
         return None
     try:
-        return joint(predictions, [shown.metric], target, dependence_of(first), streams.pop())[shown.metric]
+        return joint(predictions, [shown.metric], as_test_set(first, streams.pop()))[shown.metric]
     except DataError:
         # Predictions of other rows or labels: `check --results` says whose; the scores are shown without marks.
         return None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import DnabenchError
 from ..types import Score
-from .cells import Cell
+from .cells import Cell, as_test_set
 
 if TYPE_CHECKING:
     from ..stats.joint import Joint
@@ -36,14 +36,13 @@ def mean_score(found: Sequence[Cell]) -> Score:
 def _part(one: Cell) -> Joint | None:
     """A table of this model alone."""
     from ..stats.joint import joint
-    from .compare.compare import dependence_of, target_of
 
     record = one.record
     if record is None or record.outputs is None:
         return None
     try:
         said = {"model": record.outputs()}
-        made = joint(said, [one.metric], target_of(record), dependence_of(record), one.task, resamples=0)[one.metric]
+        made = joint(said, [one.metric], as_test_set(record, one.task), resamples=0)[one.metric]
     except DnabenchError:
         # Predictions that cannot be read are reported by `dnabench check`; the mean stands without an interval.
         return None

@@ -8,23 +8,24 @@ from scipy.stats import t as student
 from ..stats.design import RAREST_CLASS, Design, design_of
 from ..stats.sampling import DIGITS, panel_of, point_values, sample
 from ..stats.variance import noise
-from ..types import Dependence, Predictions, Score, Target
+from ..types import Predictions, Score, Target, TestSet
 
 METRIC = "accuracy"
 """On rows of one class the accuracy is the recall of that class."""
 
 
-def recall(part: Predictions, target: Target, dependence: Dependence, stream: str, level: float = 0.95) -> Score:
+def recall(part: Predictions, test_set: TestSet, level: float = 0.95) -> Score:
     """The recall on rows of one class, by Wilson's interval (1927, JASA 22:209).
 
     Groups and seeds take the place of rows by the number of independent rows that would vary as much.
     """
+    target = test_set.target
     points = point_values(panel_of(part, target), METRIC)
     if lost := next((one.note for one in points if one.value is None), ""):
         return Score(METRIC, None, note=lost)
     values = tuple(one.value for one in points if one.value is not None)
     value, rows = float(np.mean(values)), len(part.truth)
-    design = design_of(part.truth, part.columns, target, dependence, stream)
+    design = design_of(part, test_set)
     if rows < RAREST_CLASS or design.draws.units < 2:
         why = f"{rows} rows, fewer than {RAREST_CLASS}" if rows < RAREST_CLASS else "the rows form one group"
         return Score(METRIC, value, None, None, values, note=f"no interval: {why}")

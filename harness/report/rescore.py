@@ -17,8 +17,7 @@ from ..run.record_json import plain
 from ..run.store import Pair, StoredRecord, update
 from ..stats.intervals import score_predictions
 from ..types import Predictions, RunRecord, Score, Target
-from .cells import cell, cells, column_names, metric_title
-from .compare.compare import dependence_of, target_of
+from .cells import as_test_set, cell, cells, column_names, metric_title, target_of
 from .recall import METRIC as RECALL
 from .recall import recall
 from .render import MISSING, Table
@@ -165,19 +164,18 @@ def _scored(
     record: RunRecord, names: Sequence[str], part: Predictions, group: str = "", target: Target | None = None
 ) -> Iterator[Rescored]:
     """One metric at a time: one that does not serve this target leaves the others alone."""
-    target, dependence = target or target_of(record), dependence_of(record)
-    stream = str(record.key["data"]["test"])
+    test_set = as_test_set(record)
+    test_set = replace(test_set, target=target or test_set.target)
     for name in names:
         try:
-            score = score_predictions(part, target, [name], dependence, stream)[name]
+            score = score_predictions(part, [name], test_set)[name]
         except DnabenchError as problem:
             score = Score(name, None, note=str(problem))
         yield Rescored(record, name, score, len(part.truth), group)
 
 
 def _recalled(record: RunRecord, part: Predictions, group: str) -> Rescored:
-    score = recall(part, target_of(record), dependence_of(record), str(record.key["data"]["test"]))
-    return Rescored(record, RECALL, score, len(part.truth), group)
+    return Rescored(record, RECALL, recall(part, as_test_set(record)), len(part.truth), group)
 
 
 def _groups(record: RunRecord, predictions: Predictions, by: str) -> tuple[tuple[str, ...], NDArray[Any]]:

@@ -12,8 +12,8 @@ from ..run.cost import total_cost
 from ..run.record import with_failed_seeds
 from ..run.record_json import FAILED_SEEDS, plain
 from ..stats.intervals import score_predictions
-from ..types import Predictions, RunRecord, Score
-from .compare.compare import dependence_of, target_of
+from ..types import Predictions, RunRecord
+from .cells import as_test_set
 
 Scored = tuple[RunRecord, Predictions]
 SHARED = ("load", "audit", "score")
@@ -62,7 +62,7 @@ def united(a: Scored, b: Scored) -> Scored:
     record = replace(
         first,
         replicates=tuple(accounts[name] for name in names),
-        scores=_scores(first, both, metrics),
+        scores=score_predictions(both, metrics, as_test_set(first)),
         checks=_checks(first, second, both, metrics),
         cost=_cost(first, second),
         provenance=_provenance(first, second, accounts),
@@ -73,19 +73,13 @@ def united(a: Scored, b: Scored) -> Scored:
     return with_failed_seeds(record, told.checks.get(FAILED_SEEDS, {})), both
 
 
-def _scores(record: RunRecord, said: Predictions, metrics: tuple[str, ...]) -> dict[str, Score]:
-    target = target_of(record)
-    stream = str(record.key["data"]["test"])
-    return score_predictions(said, target, metrics, dependence_of(record), stream)
-
-
 def _checks(first: RunRecord, second: RunRecord, said: Predictions, metrics: tuple[str, ...]) -> dict[str, Any]:
     checks = dict(first.checks)
     seen = [c["bases_seen"] for c in (first.checks, second.checks) if c.get("bases_seen") is not None]
     checks["bases_seen"] = min(seen, default=None)
     if "scores_without_duplicates" in checks:
         kept = np.asarray(said.columns["in_train"]) == 0
-        checks["scores_without_duplicates"] = plain(_scores(first, said.take(kept), metrics))
+        checks["scores_without_duplicates"] = plain(score_predictions(said.take(kept), metrics, as_test_set(first)))
     return checks
 
 

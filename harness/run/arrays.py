@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import RequestError
 from ..metrics import METRICS, find_metric
 from ..stats.intervals import score_predictions
-from ..types import Dependence, OutputKind, Predictions, Score, Target
+from ..types import Dependence, OutputKind, Predictions, Score, Target, TestSet
 
 Array = NDArray[Any]
 
@@ -35,7 +35,7 @@ def score_arrays(truth: ArrayLike, outputs: ArrayLike, metric: str, groups: Arra
         "arrays", kind, np.arange(len(truths), dtype=np.uint64), truths, table[None], ("seed 0",), columns
     )
     dependence = Dependence(groups=None if groups is None else "group")
-    return score_predictions(predictions, target, [metric], dependence, _stream(truths))[metric]
+    return score_predictions(predictions, [metric], TestSet(target, dependence, _stream(truths)))[metric]
 
 
 def _target(truths: Array, found: Array, metric: str) -> tuple[Array, Target]:

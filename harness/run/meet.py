@@ -17,7 +17,7 @@ from ..data.fingerprint import content_keys
 from ..data.folds import fold_splits
 from ..data.load import DataOptions, load_splits
 from ..protocols import DEV_FOLDS, TrainRows, pooled
-from ..types import Inputs, Splits, Task
+from ..types import Inputs, Splits, Task, TestSet
 from .plan import data_key
 
 if TYPE_CHECKING:
@@ -51,9 +51,9 @@ class Met:
     seconds: Mapping[str, float]
 
     @property
-    def stream(self) -> str:
-        """Key of the task's stream of resamples, the same for every model."""
-        return self.splits.facts["test"].fingerprint
+    def test_set(self) -> TestSet:
+        """The test rows as the statistics take them, the same for every model."""
+        return TestSet(self.task.target, self.task.dependence, self.splits.facts["test"].fingerprint)
 
     @property
     def data(self) -> dict[str, str]:

@@ -174,8 +174,7 @@ def _added_metrics(kept: RunRecord | None, met: Met) -> tuple[str, ...]:
 
 
 def _scores(met: Met, predictions: Predictions, added: tuple[str, ...] = ()) -> dict[str, Score]:
-    task = met.task
-    return score_predictions(predictions, task.target, (*task.all_metrics, *added), task.dependence, met.stream)
+    return score_predictions(predictions, (*met.task.all_metrics, *added), met.test_set)
 
 
 def _accounts(kept: RunRecord | None, new: Replicate) -> tuple[Mapping[str, Any], ...]:

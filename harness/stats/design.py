@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from dnabench.harness.errors import DataError
 from dnabench.harness.stats.weights import Draws, effective_groups, grouped, independent, stratified
-from dnabench.harness.types import Dependence, Target
+from dnabench.harness.types import Predictions, Target, TestSet
 
 Array = NDArray[Any]
 
@@ -66,10 +65,9 @@ class Design:
         return np.array([row - mean[self.strata] for row, mean in zip(contributions, means, strict=True)])
 
 
-def design_of(
-    truth: Array, columns: Mapping[str, Array], target: Target, dependence: Dependence, stream: str
-) -> Design:
-    """The design that a task declares. Raises DataError where the column of groups is missing."""
+def design_of(said: Predictions, test_set: TestSet) -> Design:
+    """The design that a task declares, for these rows. Raises DataError where the column of groups is missing."""
+    truth, columns, dependence, stream = said.truth, said.columns, test_set.dependence, test_set.stream
     n = len(truth)
     if dependence.groups is not None:
         if dependence.groups not in columns:
@@ -83,7 +81,7 @@ def design_of(
         few = f"no claim: about {effective:.1f} independent groups, fewer than {TOO_FEW_GROUPS:.0f}"
         note = few if effective < TOO_FEW_GROUPS else ""
         return Design(draws, effective, draws.unit_of_row, None, dependence.groups, note)
-    if dependence.stratified and target.kind == "class":
+    if dependence.stratified and test_set.target.kind == "class":
         _, strata = np.unique(truth, return_inverse=True)
         return Design(stratified(stream, truth), float(n), None, strata.reshape(-1))
     return Design(independent(stream, n), float(n))

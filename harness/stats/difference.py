@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dnabench.harness.stats.sampling import DIGITS, SAME
 from dnabench.harness.stats.variance import Noise
@@ -30,19 +30,19 @@ class Difference:
     """Degrees of freedom of its t; infinite for a normal."""
 
 
-def difference_of(  # noqa: PLR0913, PLR0917 - the parts of one noun
-    metric: str, value: float, noise: Noise, level: float, method: str, note: str = ""
-) -> Difference:
-    """A difference with its interval d ± t·SE and the p-value that agrees with it, rounded.
+def with_noise(bare: Difference, noise: Noise, level: float) -> Difference:
+    """A difference that has a value, with its interval d ± t·SE and the p-value that agrees with it, rounded.
 
-    >>> made = difference_of("mcc", 0.1, Noise(0.05, float("inf")), 0.95, "bootstrap")
+    >>> made = with_noise(Difference("mcc", 0.1, method="bootstrap"), Noise(0.05, float("inf")), 0.95)
     >>> round(made.low, 3), round(made.high, 3), round(made.p, 4), made.method
     (0.002, 0.198, 0.0455, 'bootstrap, normal')
     """
+    value = bare.value
+    assert value is not None
     low, high = (round(end, DIGITS) + 0.0 for end in noise.interval(value, level))
     p = told(noise.p_value(value if abs(value) > SAME else 0.0))
-    error = round(noise.error, DIGITS)
-    return Difference(metric, value, low, high, p, error, f"{method}, {noise.reference}", note, noise.freedom)
+    error, method = round(noise.error, DIGITS), f"{bare.method}, {noise.reference}"
+    return replace(bare, low=low, high=high, p=p, se=error, method=method, freedom=noise.freedom)
 
 
 def told(p: float) -> float:

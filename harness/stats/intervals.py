@@ -20,7 +20,7 @@ from dnabench.harness.stats.panel import Panel
 from dnabench.harness.stats.perfect import perfect_bound
 from dnabench.harness.stats.sampling import DIGITS, SAME, Sampled, panel_of, point_values, sample
 from dnabench.harness.stats.variance import Noise, noise
-from dnabench.harness.types import Dependence, Predictions, Score, Target
+from dnabench.harness.types import Predictions, Score, Target, TestSet
 
 Array = NDArray[Any]
 
@@ -32,10 +32,8 @@ Ends = tuple[float, float] | None
 
 def score_predictions(  # noqa: PLR0913 - the options of one public call
     predictions: Predictions,
-    target: Target,
     metrics: Sequence[str],
-    dependence: Dependence,
-    stream: str,
+    test_set: TestSet,
     *,
     resamples: int = 10_000,
     level: float = 0.95,
@@ -44,16 +42,16 @@ def score_predictions(  # noqa: PLR0913 - the options of one public call
 ) -> dict[str, Score]:
     """Score stored predictions by every metric, with intervals.
 
-    `stream` names the task's stream of resamples (its test fingerprint): every model gets the same rows. One replicate
-    gets BCa (percentile for correlations and medians), several the variance over rows and seeds. Groups, where
-    declared, are resampled whole, or summed where they are few. `interval="logit"` gives AUROC and AUPRC a normal
+    One replicate gets BCa (percentile for correlations and medians), several the variance over rows and seeds. Groups,
+    where declared, are resampled whole, or summed where they are few. `interval="logit"` gives AUROC and AUPRC a normal
     (or t) interval on the logit scale instead, and changes no other metric. Raises DataError, RequestError.
     """
     if interval not in ("default", "logit"):
         raise RequestError(f"unknown interval {interval!r}: use default or logit.")
+    target = test_set.target
     panel = panel_of(predictions, target)
     points = {metric: point_values(panel, metric) for metric in metrics}
-    design = design_of(predictions.truth, predictions.columns, target, dependence, stream)
+    design = design_of(predictions, test_set)
     refused = refusal(predictions.truth, target, design)
     rare = "" if refused else caution(predictions.truth, target)
     answered = {m: v for m, v in points.items() if not refused and all(p.value is not None for p in v)}

@@ -19,14 +19,14 @@ from dnabench.harness.stats.bootstrap import Backend, sweep
 from dnabench.harness.stats.covariance import covariance_of, gaussian
 from dnabench.harness.stats.design import Design, caution, design_of, refusal
 from dnabench.harness.stats.deviates import normals
-from dnabench.harness.stats.difference import Difference, difference_of
+from dnabench.harness.stats.difference import Difference, with_noise
 from dnabench.harness.stats.jackknife import influence
 from dnabench.harness.stats.order import in_one_order
 from dnabench.harness.stats.panel import Panel
 from dnabench.harness.stats.sampling import influence_sums, panel_of, point_values
 from dnabench.harness.stats.variance import Noise, Seeds, satterthwaite, seeds
 from dnabench.harness.stats.weights import LANES
-from dnabench.harness.types import Dependence, Predictions, Target
+from dnabench.harness.types import Predictions, Target, TestSet
 
 Array = NDArray[Any]
 ROUND = 1e-12
@@ -89,18 +89,16 @@ class Joint:
 
     def difference(self, first: int = 0, second: int = 1) -> Difference:
         """One model minus another, by their places in `models`."""
-        value = float(self.values[first] - self.values[second])
+        bare = Difference(self.metric, float(self.values[first] - self.values[second]), note=self.note)
         if np.isnan(self.covariance[first, second]):
-            return Difference(self.metric, value, note=self.note)
-        return difference_of(self.metric, value, self.noise(first, second), self.level, self.method, self.note)
+            return bare
+        return with_noise(replace(bare, method=self.method), self.noise(first, second), self.level)
 
 
 def joint(  # noqa: PLR0913 - the options of one public call
     predictions: Mapping[str, Predictions],
     metrics: Sequence[str],
-    target: Target,
-    dependence: Dependence,
-    stream: str,
+    test_set: TestSet,
     *,
     resamples: int = 10_000,
     level: float = 0.95,
@@ -111,14 +109,15 @@ def joint(  # noqa: PLR0913 - the options of one public call
     The replicates of a model are its seeds. Rows may come in any order; DataError where they are not the same rows.
     `resamples=0` takes the variance from influence functions, which needs no draws and gives none.
     """
-    said = in_one_order(predictions)
+    said, target = in_one_order(predictions), test_set.target
     first = next(iter(said.values()))
-    design = design_of(first.truth, first.columns, target, dependence, stream)
+    design = design_of(first, test_set)
     refused = refusal(first.truth, target, design)
     rare = "" if refused else caution(first.truth, target)
     empty = Joint(
         "", (), np.empty(0), np.empty((0, 0)), np.empty((0, 0)), np.empty((0, 0)), (), first.keys, design.groups,
-        design.draws.units, design.effective, not design.note, "", _noted(design.note, rare), {}, stream, level,
+        design.draws.units, design.effective, not design.note, "", _noted(design.note, rare), {}, test_set.stream,
+        level,
     )  # fmt: skip
     scored = {metric: _scored(said, metric, target) for metric in metrics}
     sampled = {} if refused else _sampled(said, scored, target, design, (resamples, backend))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from dnabench.harness.stats import kernels_numpy
 from dnabench.harness.stats.curves_numba import add_rows, auroc, curves
+from dnabench.harness.stats.exchange_numba import exchanged
 from dnabench.harness.stats.kernels_numpy import unanswered, value_metrics
 from dnabench.harness.stats.panel import Confusion, Ranks
 from dnabench.harness.stats.weights import LANES
@@ -23,7 +24,7 @@ from dnabench.harness.types import Target
 
 Array = NDArray[Any]
 
-__all__ = ["THREADS", "auroc", "block", "curves", "label_values", "spearman", "value_metrics"]
+__all__ = ["THREADS", "auroc", "block", "curves", "label_values", "spearman", "spearman_gap", "value_metrics"]
 
 THREADS: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined] # set as numba is imported
 """Blocks worked on at once: compiled code lets go of Python's lock."""
@@ -53,6 +54,11 @@ def spearman(sets: Ranks, weights: Array) -> Array:
     cubes = _cubes(weights)
     truth = _doubled_ranks(sets.truth.rows, sets.truth.bounds, weights, cubes)
     return np.array([_spearman(m.rows, m.bounds, weights, cubes, *truth) for m in sets.models])
+
+
+def spearman_gap(sets: Ranks, weights: Array) -> Array:
+    """The correlation of one set of answers minus that of the set exchanged with it."""
+    return kernels_numpy.spearman_gap(sets, weights) if len(weights) > MOST_RANKED else exchanged(sets, weights)
 
 
 @compiled

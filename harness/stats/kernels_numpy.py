@@ -20,7 +20,7 @@ from dnabench.harness.types import Target
 
 Array = NDArray[Any]
 
-__all__ = ["THREADS", "auroc", "block", "curves", "label_values", "spearman", "value_metrics"]
+__all__ = ["THREADS", "auroc", "block", "curves", "label_values", "spearman", "spearman_gap", "value_metrics"]
 
 THREADS = 1
 TILE = 32, 128
@@ -78,6 +78,15 @@ def spearman(sets: Ranks, weights: Array) -> Array:
         covariance = np.einsum("ij,ij->j", own, model.matrix @ by_row)
         values.append(_over(covariance, np.sqrt(spread_x * spread_y)))
     return np.array(values)
+
+
+def spearman_gap(sets: Ranks, weights: Array) -> Array:
+    """The correlation of the answers of weight 1 minus that of the others, float64 (64,).
+
+    `sets` rank two models' answers to the same rows, the second's after the first's; of a row's two answers one has
+    the weight 1 and the other 0.
+    """
+    return np.asarray(spearman(sets, weights)[0] - spearman(sets, 1 - weights)[0])
 
 
 def value_metrics(columns: Moments, weights: Array) -> dict[str, Array]:

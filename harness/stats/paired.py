@@ -6,18 +6,16 @@ from dnabench.harness.stats.bootstrap import Backend
 from dnabench.harness.stats.difference import Difference
 from dnabench.harness.stats.joint import joint
 from dnabench.harness.stats.order import aligned
-from dnabench.harness.types import Dependence, Predictions, Target
+from dnabench.harness.types import Predictions, TestSet
 
 __all__ = ["Difference", "aligned", "paired_difference"]
 
 
-def paired_difference(  # noqa: PLR0913, PLR0917 - the options of one public call
+def paired_difference(  # noqa: PLR0913 - the options of one public call
     a: Predictions,
     b: Predictions,
     metric: str,
-    target: Target,
-    dependence: Dependence,
-    stream: str,
+    test_set: TestSet,
     *,
     resamples: int = 10_000,
     level: float = 0.95,
@@ -29,7 +27,7 @@ def paired_difference(  # noqa: PLR0913, PLR0917 - the options of one public cal
     add their between-seed variance (Satterthwaite's t). Groups as in `score_predictions`.
     """
     both = {"first": a, "second": b}
-    made = joint(both, [metric], target, dependence, stream, resamples=resamples, level=level, backend=backend)[metric]
+    made = joint(both, [metric], test_set, resamples=resamples, level=level, backend=backend)[metric]
     if made.absent:
         return Difference(metric, None, note=next(iter(made.absent.values())))
     return made.difference()

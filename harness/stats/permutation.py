@@ -8,7 +8,10 @@ Scores are exchanged as ranks within their model, since two models' scales canno
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -28,13 +31,12 @@ from dnabench.harness.metrics import (
 from dnabench.harness.stats.bootstrap import Backend, kernels, numpy_seconds, prepared
 from dnabench.harness.stats.deviates import binomials, uniforms, words
 from dnabench.harness.stats.order import in_one_order
-from dnabench.harness.stats.panel import Panel
+from dnabench.harness.stats.panel import Panel, ranks
 from dnabench.harness.stats.sampling import DIGITS, SAME
 from dnabench.harness.stats.weights import LANES, independent
-from dnabench.harness.types import Dependence, Predictions, Target
+from dnabench.harness.types import Dependence, Predictions, Target, TestSet
 
 Array = NDArray[Any]
-FREE = Dependence()
 
 
 @dataclass(frozen=True)
@@ -57,10 +59,8 @@ def swap_p(  # noqa: PLR0913 - the options of one public call
     a: Predictions,
     b: Predictions,
     metric: str,
-    target: Target,
-    stream: str,
+    test_set: TestSet,
     *,
-    dependence: Dependence = FREE,
     swaps: int = 10_000,
     backend: Backend = "auto",
 ) -> float:
@@ -70,10 +70,12 @@ def swap_p(  # noqa: PLR0913 - the options of one public call
     rows cannot speak for, and where a model has no such score; DataError where the rows differ.
     """
     first, second = _pair(a, b)
+    target = test_set.target
     known = [evaluate(find_metric(metric, target).name, p.truth, p.outputs[0], p.kind, target) for p in (first, second)]
     if known[0].value is None or known[1].value is None:
         raise RequestError(f"no test of {metric}: {next(v.note for v in known if v.value is None)}.")
-    made = _Exchange((first, second), metric, target, _units(first, dependence), f"{stream}\nswaps", swaps)
+    unit = _units(first, test_set.dependence)
+    made = _Exchange((first, second), metric, target, unit, f"{test_set.stream}\nswaps", swaps)
     gaps = _label_gaps(made) if METRICS[metric].kind == "label" else _score_gaps(made, backend)
     # A difference without an answer counts as large.
     reached = int((~(np.abs(gaps) < abs(known[0].value - known[1].value) - SAME)).sum())
@@ -162,13 +164,21 @@ def _score_gaps(made: _Exchange, backend: Backend) -> Array:
         truth = truth[:, both_classes(truth)]
     panel = Panel(truth, (np.concatenate(columns),), ("value",), made.target)
     seconds = 2 * numpy_seconds(panel, [made.metric], independent("", len(truth)), made.swaps)
-    (statistic,) = prepared(panel, [made.metric], kernels(backend, seconds))
+    gap = _gap(panel, made.metric, kernels(backend, seconds))
     found = []
     for number in range(-(-made.swaps // LANES)):
         bits = _bits(made, number)[made.unit]
-        here, there = np.concatenate([bits, 1 - bits]), np.concatenate([1 - bits, bits])
-        found.append(statistic(here)[made.metric][0] - statistic(there)[made.metric][0])
+        found.append(gap(np.concatenate([bits, 1 - bits])))
     return np.concatenate(found)[: made.swaps]
+
+
+def _gap(panel: Panel, metric: str, route: ModuleType) -> Callable[[Array], Array]:
+    """Who is chosen, uint8 (2 · n, 64), to the score of the chosen answers minus that of the others, (64,)."""
+    if metric == "spearman":
+        gap: Callable[[Array], Array] = partial(route.spearman_gap, ranks(panel))
+        return gap
+    (statistic,) = prepared(panel, [metric], route)
+    return lambda chosen: np.asarray(statistic(chosen)[metric][0] - statistic(1 - chosen)[metric][0])
 
 
 def _bits(made: _Exchange, number: int) -> Array:

@@ -22,7 +22,7 @@ from dnabench.harness.stats.joint import joint
 from dnabench.harness.stats.paired import paired_difference
 from dnabench.harness.stats.permutation import mcnemar_p, swap_p
 from dnabench.harness.stats.ranking import pairs, standings, step_down, suite_mean
-from dnabench.harness.types import Dependence, Score, Target
+from dnabench.harness.types import Dependence, Score, Target, TestSet
 
 BINARY = Target("class", ("0", "1"))
 FREE = Dependence()
@@ -46,7 +46,7 @@ def single(population: Population, sets: int, *, interval: Any = "default") -> l
     inside: dict[str, list[bool]] = {}
     for rng, number in _sets(sets, 1):
         (one,) = models(population, 1, rng).values()
-        made = score_predictions(one, BINARY, METRICS, FREE, f"{number}", interval=interval, **SPEED)
+        made = score_predictions(one, METRICS, _independent(number), interval=interval, **SPEED)
         for metric, score in made.items():
             if score.low is not None:
                 inside.setdefault(metric, []).append(_holds(score, population.value(metric)))
@@ -64,7 +64,7 @@ def peers(population: Population, sets: int) -> list[Row]:
         apart = [_mcc(rng.choice(truth, len(truth)), rng.choice(called, len(called))) for _ in range(200)]
         low, high = np.quantile(apart, [0.025, 0.975])
         default.append(bool(low <= population.value("mcc") <= high))
-        made = joint(both, ["mcc"], BINARY, FREE, f"{number}", **SPEED)["mcc"]
+        made = joint(both, ["mcc"], _independent(number), **SPEED)["mcc"]
         gap, separate = made.values[0] - made.values[1], np.sqrt(np.trace(made.covariance))
         unpaired.append(bool(abs(gap) < 1.96 * separate))
         paired.append(bool(abs(gap) < 1.96 * made.noise(0, 1).error))
@@ -95,10 +95,10 @@ def null_tests(population: Population, sets: int) -> list[Row]:
     wrong: dict[str, list[bool]] = {}
     for rng, number in _sets(sets, 2):
         a, b = models(population, 2, rng).values()
-        joined = joint({"a": a, "b": b}, METRICS, BINARY, FREE, f"{number}", **SPEED)
+        joined = joint({"a": a, "b": b}, METRICS, _independent(number), **SPEED)
         found = {f"{metric}, paired bootstrap": one.difference().p for metric, one in joined.items()}
-        found["mcc, swap permutation"] = swap_p(a, b, "mcc", BINARY, f"{number}", swaps=1000)
-        found["auroc, ranks swapped"] = swap_p(a, b, "auroc", BINARY, f"{number}", swaps=512, backend=SPEED["backend"])
+        found["mcc, swap permutation"] = swap_p(a, b, "mcc", _independent(number), swaps=1000)
+        found["auroc, ranks swapped"] = swap_p(a, b, "auroc", _independent(number), swaps=512, backend=SPEED["backend"])
         found["accuracy, McNemar mid-p"] = mcnemar_p(a, b)
         for name, p in found.items():
             wrong.setdefault(name, []).append(p is not None and p < 0.05)
@@ -111,7 +111,7 @@ def groups(name: str, sizes: Any, share: float, sets: int) -> list[Row]:
     for rng, number in _sets(sets, 3):
         one = clustered(population, sizes, share, rng)
         for dependence, found in ((Dependence(groups="group"), inside), (FREE, careless)):
-            made = score_predictions(one, BINARY, ["mcc"], dependence, f"{number}", **SPEED)["mcc"]
+            made = score_predictions(one, ["mcc"], TestSet(BINARY, dependence, f"{number}"), **SPEED)["mcc"]
             found.append(_holds(made, population.value("mcc")))
     where = f"{name}, n = 1,000, {share:.0%} of the variance common to a group"
     return [_row(where, "mcc, groups declared: covers", inside), _row(where, "mcc, groups ignored: covers", careless)]
@@ -125,11 +125,11 @@ def training(seeds: int, spread: float, sets: int) -> list[Row]:
     inside, plain, wrong = [], [], []
     for rng, number in _sets(sets, 4):
         a, b = seeded(population, seeds, spread, rng)
-        made = score_predictions(a, BINARY, ["mcc"], FREE, f"{number}", **SPEED)["mcc"]
+        made = score_predictions(a, ["mcc"], _independent(number), **SPEED)["mcc"]
         inside.append(_holds(made, float(truth)))
         each = np.array(made.per_replicate, float)
         plain.append(bool(abs(each.mean() - truth) < each.std(ddof=1)))
-        p = paired_difference(a, b, "mcc", BINARY, FREE, f"{number}", **SPEED).p
+        p = paired_difference(a, b, "mcc", _independent(number), **SPEED).p
         wrong.append(p is not None and p < 0.05)
     where = f"{seeds} seeds, separation varies by {spread:g}, n = 613"
     return [
@@ -144,7 +144,7 @@ def ranks(sets: int, *, count: int = 8, tasks: int = 5) -> list[Row]:
     family, uncorrected, together, beaten, steps = [], [], [], [], []
     for rng, number in _sets(sets, 5):
         made = [
-            joint(models(Population("", n), count, rng), ["mcc"], BINARY, FREE, f"{number} {n}", **SPEED)["mcc"]
+            joint(models(Population("", n), count, rng), ["mcc"], _independent(f"{number} {n}"), **SPEED)["mcc"]
             for n in (239, 300, 400, 613, 800)[:tasks]
         ]
         made = [_renumbered(one, task) for task, one in enumerate(made)]
@@ -181,6 +181,11 @@ def every(sets: int) -> list[tuple[Callable[..., list[Row]], tuple[Any, ...], di
 
 def _sets(count: int, kind: int) -> Any:
     return ((np.random.default_rng([kind, number]), number) for number in range(count))
+
+
+def _independent(name: object) -> TestSet:
+    """Test rows that do not depend on each other, with resamples of their own."""
+    return TestSet(BINARY, FREE, f"{name}")
 
 
 def _holds(score: Score, truth: float) -> bool:

@@ -24,9 +24,8 @@ from ...errors import DnabenchError
 from ...run.plan import Request, make_plan
 from ...run.run import RunOptions, run_plan
 from ...run.store import StoredRecord
-from ...types import Adapter, Inputs, RunRecord, Splits, Target, Task
-from ..cells import cells, column_names
-from ..compare.compare import dependence_of
+from ...types import Adapter, Inputs, RunRecord, Splits, Task
+from ..cells import as_test_set, cells, column_names
 from .marks import SHORTCUTS, TRIVIAL, Trivial, trivial_marks
 
 LEAKS = {
@@ -199,9 +198,8 @@ def _leaked(record: RunRecord, facts: Facts) -> list[Leaked]:
     metric = str(record.task["metric"])
     if record.outputs is None or record.scores.get(metric) is None:
         return []
-    target = Target(record.task["target"]["kind"], tuple(record.task["target"]["classes"]))
-    whose = (target, dependence_of(record), str(record.key["data"].get("test", "")))
+    test_set = as_test_set(record)
     predictions = record.outputs()
     kinds = {name: mask for name, mask in facts.leaks.items() if mask.any() and not mask.all()}
     fitting = {name: mask for name, mask in kinds.items() if len(mask) == len(predictions.truth)}
-    return [Leaked(record, name, score_without(predictions, mask, metric, whose)) for name, mask in fitting.items()]
+    return [Leaked(record, name, score_without(predictions, mask, metric, test_set)) for name, mask in fitting.items()]

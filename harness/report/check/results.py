@@ -19,8 +19,7 @@ from ...metrics import evaluate
 from ...run.record_json import canonical, plain
 from ...run.store import StoredRecord, read_predictions, read_records
 from ...types import Predictions, RunRecord, Score, Target
-from ..cells import cell, without_duplicates
-from ..compare.compare import dependence_of, target_of
+from ..cells import as_test_set, cell, target_of, without_duplicates
 from .findings import Finding
 from .truth import Truth
 
@@ -120,10 +119,10 @@ def _score_faults(record: RunRecord, predictions: Predictions, intervals: bool) 
         f"without duplicates: {text}" for text in _values(without_duplicates(record), predictions, target, kept)
     )
     if intervals:
-        yield from _intervals(record.scores, predictions, record, target)
+        yield from _intervals(record.scores, predictions, record)
         yield from (
             f"without duplicates: {text}"
-            for text in _intervals(without_duplicates(record), predictions.take(kept), record, target)
+            for text in _intervals(without_duplicates(record), predictions.take(kept), record)
         )
 
 
@@ -158,14 +157,11 @@ def _shown(values: Any) -> str:
     return ", ".join("undefined" if value is None else f"{value:.6f}" for value in values)
 
 
-def _intervals(
-    scores: Mapping[str, Score], predictions: Predictions, record: RunRecord, target: Target
-) -> Iterator[str]:
+def _intervals(scores: Mapping[str, Score], predictions: Predictions, record: RunRecord) -> Iterator[str]:
     """Intervals, methods and notes that resampling again does not give."""
     from ...stats.intervals import score_predictions
 
-    stream = str(record.key["data"]["test"])
-    again = score_predictions(predictions, target, tuple(scores), dependence_of(record), stream) if scores else {}
+    again = score_predictions(predictions, tuple(scores), as_test_set(record)) if scores else {}
     for name, score in again.items():
         said = scores[name]
         # Values and their last digits were looked at before.

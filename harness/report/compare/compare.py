@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Literal
 
 from ...errors import DnabenchError, RequestError
 from ...metrics import METRICS, find_metric
@@ -18,8 +18,8 @@ from ...stats.permutation import swap_p
 from ...stats.shared import families
 from ...stats.suite import suite_mean
 from ...stats.verdict import Rules, Word, detectable, unseen, verdict
-from ...types import Dependence, Predictions, RunRecord, Target
-from ..cells import cell, rarest_class, rarest_share
+from ...types import Predictions, RunRecord
+from ..cells import as_test_set, cell, rarest_class, rarest_share, target_of
 from .operands import Operand
 
 
@@ -115,9 +115,9 @@ def _joint(task: str, metric: str, here: Sequence[Operand], rules: Rules) -> Joi
     """All models of a task on the same resamples."""
     record = here[0].records[task]
     said = {one.label: _outputs(one.records[task]) for one in here}
-    stream = str(record.key["data"]["test"])
+    test_set = as_test_set(record)
     try:
-        return joint(said, [metric], target_of(record), dependence_of(record), stream, level=rules.level)[metric]
+        return joint(said, [metric], test_set, level=rules.level)[metric]
     except DnabenchError as error:
         # The sentence may speak of rows only: the task must be named.
         text = str(error)
@@ -192,10 +192,8 @@ def _exchanged(empty: Comparison, pair: tuple[Operand, Operand]) -> tuple[float 
     first, second = map(_outputs, records)
     if max(len(first.outputs), len(second.outputs)) > 1:
         return None, "no exchange test for several seeds"
-    stream = str(records[0].key["data"]["test"])
-    dependence = dependence_of(records[0])
     try:
-        return swap_p(second, first, empty.metric, target_of(records[0]), stream, dependence=dependence), ""
+        return swap_p(second, first, empty.metric, as_test_set(records[0])), ""
     except RequestError as error:
         return None, str(error).rstrip(".")
 
@@ -275,14 +273,3 @@ def _mean(empty: Comparison, row: Sequence[Comparison], rules: Rules) -> Compari
 def _mean_of(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if len(known) == len(values) else None
-
-
-def target_of(record: RunRecord) -> Target:
-    """The target as the record has it."""
-    return Target(record.task["target"]["kind"], tuple(record.task["target"]["classes"]))
-
-
-def dependence_of(record: RunRecord) -> Dependence:
-    """Which test rows are not independent, as the record has it."""
-    facts: dict[str, Any] = dict(record.task["dependence"])
-    return Dependence(**facts | {"shares_test_rows_with": tuple(facts.get("shares_test_rows_with", ()))})

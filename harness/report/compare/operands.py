@@ -39,24 +39,16 @@ class Operand:
         return next((r for r in found if r.status in SCORED), found[0])
 
 
-def operands(words: Sequence[str], root: Path, protocol: str = "", tasks: Sequence[str] = ()) -> list[Operand]:
-    """The operands in the order asked for, with labels that tell them apart.
-
-    A place with several models stands for the one that the other words name. Raises RequestError for names without
-    records, names that stand for several models or protocols, and twins.
-    """
-    groups = matched(words, root, protocol, tasks)
-    if len(groups) > 1:
-        names = ", ".join(group[0].first.model["name"] for group in groups)
-        raise RequestError(f"{words[0]} stands for {len(groups)} models: name one of {names}.")
-    return groups[0]
-
-
 def matched(
     words: Sequence[str], root: Path, protocol: str = "", tasks: Sequence[str] = (), suites: Sequence[str] = ()
 ) -> list[list[Operand]]:
     """Operands in groups that are compared among themselves: one group, or, where every word is a place with
-    several models, one group for each model that all of them have. Raises RequestError as `operands`."""
+    several models, one group for each model that all of them have.
+
+    Operands have labels that tell them apart, in the order asked for. A place with several models stands for the one
+    that the other words name. Raises RequestError for names without records, names that stand for several models or
+    protocols, and twins.
+    """
     asked, stored = _Asked(protocol, tuple(tasks), tuple(_suite_names(suites))), _stored(words, root)
     if any(stored.values()):
         # All are asked before any is left out, so that the sentence names all suites that there are.

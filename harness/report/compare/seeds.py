@@ -9,7 +9,7 @@ from dataclasses import replace
 from ...errors import RequestError
 from ...stats.collapse import collapsed, without
 from ...types import Predictions, RunRecord
-from .compare import target_of
+from ..cells import target_of
 from .operands import Operand
 
 

@@ -23,8 +23,7 @@ from ...stats.sampling import DIGITS, panel_of, point_values
 from ...stats.variance import Noise
 from ...stats.verdict import drop, noninferior, reach, unseen, widened
 from ...types import Predictions, RunRecord
-from ..cells import rarest_share, seeded
-from ..compare.compare import dependence_of, target_of
+from ..cells import as_test_set, rarest_share, seeded, target_of
 from .changes import changes, holes
 from .noise import Spread, moderated, spread
 from .pairs import Pair
@@ -200,13 +199,13 @@ def _undefined(empty: Judged) -> Judged:
 
 def _noisy(empty: Judged, record: RunRecord, said: tuple[Predictions, Predictions], rules: GateRules) -> Judged:
     """A change with what its rows and seeds say of its noise; the tests come when all tasks are known."""
-    target, how = target_of(record), (dependence_of(record), str(record.key["data"]["test"]))
-    scores = [[v.value for v in point_values(panel_of(one, target), empty.metric)] for one in said]
+    test_set = as_test_set(record)
+    scores = [[v.value for v in point_values(panel_of(one, test_set.target), empty.metric)] for one in said]
     before, now = (_mean(found) for found in scores)
     empty = replace(empty, scores=(before, now))
     if before is None or now is None:
         return _undefined(empty)
-    found = spread(said, empty.metric, target, how, rules.resamples)
+    found = spread(said, empty.metric, test_set, rules.resamples)
     hidden = unseen(empty.metric, found.units, rarest_share(record), rules.alpha)
     seeds = sorted(len(one.outputs) for one in said)
     notes = {1: "one seed on each side: holds for these checkpoints, not for training again"} if seeds[1] == 1 else {

@@ -21,7 +21,7 @@ from ...stats.order import in_one_order
 from ...stats.panel import Panel
 from ...stats.sampling import panel_of, point_values, sample
 from ...stats.variance import Noise
-from ...types import Dependence, Predictions, Target
+from ...types import Predictions, TestSet
 
 Array = NDArray[Any]
 
@@ -63,19 +63,14 @@ class Spread:
         return Noise(float(np.sqrt(total)), float(max(total**2 / spent, min(freedom, self.example_freedom))))
 
 
-def spread(
-    said: tuple[Predictions, Predictions],
-    metric: str,
-    target: Target,
-    how: tuple[Dependence, str],
-    resamples: int,
-) -> Spread:
-    """What test rows and seeds of both sides say; `how`: the task's dependence and stream."""
+def spread(said: tuple[Predictions, Predictions], metric: str, test_set: TestSet, resamples: int) -> Spread:
+    """What test rows and seeds of both sides say."""
+    target = test_set.target
     both = list(in_one_order({"base": said[0], "new": said[1]}).values())
     cut = len(both[0].outputs)
     parts = [panel_of(one, target) for one in both]
     panel = Panel(both[0].truth, parts[0].outputs + parts[1].outputs, parts[0].kinds + parts[1].kinds, target)
-    design = design_of(both[0].truth, both[0].columns, target, *how)
+    design = design_of(both[0], test_set)
     refused = refusal(both[0].truth, target, design)
     if refused:
         return Spread(0.0, note=refused)

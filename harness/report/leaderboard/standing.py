@@ -22,7 +22,7 @@ from ...stats.bootstrap import Backend, compiles
 from ...stats.joint import Joint, joint
 from ...stats.ranking import pairs, standings, suite_mean
 from ...stats.verdict import POWER
-from ...types import Predictions
+from ...types import Predictions, TestSet
 from .alike import alike
 from .nouns import Board, Entrant, Field, Mean, Ranking, TaskCard, View
 
@@ -85,22 +85,22 @@ def _read_again(one: Field, card: TaskCard, metric: str) -> Callable[[], Array]:
     """The rows' shares, which only means over shared rows need: made then, so that predictions can go now."""
 
     def rows() -> Array:
-        outputs, stream = _outputs(one, card, [])
-        return joint(outputs, [metric], card.target, card.dependence, stream, resamples=0)[metric].rows
+        outputs, test_set = _outputs(one, card, [])
+        return joint(outputs, [metric], test_set, resamples=0)[metric].rows
 
     return rows
 
 
 def _joints(one: Field, card: TaskCard, problems: list[str], backend: Backend) -> Mapping[str, Joint]:
     """The joint noise of a task's entrants by each of its metrics; none where nobody counts."""
-    outputs, stream = _outputs(one, card, problems)
+    outputs, test_set = _outputs(one, card, problems)
     if not outputs:
         return {}
-    return joint(outputs, card.metrics, card.target, card.dependence, stream, backend=backend)
+    return joint(outputs, card.metrics, test_set, backend=backend)
 
 
-def _outputs(one: Field, card: TaskCard, problems: list[str]) -> tuple[dict[str, Predictions], str]:
-    """The predictions of a task's entrants that count, and the name of the resamples of its rows."""
+def _outputs(one: Field, card: TaskCard, problems: list[str]) -> tuple[dict[str, Predictions], TestSet]:
+    """The predictions of a task's entrants that count, and the test set that they are of."""
     said: dict[str, Predictions] = {}
     streams: dict[str, str] = {}
     for entrant in one.entrants:
@@ -115,7 +115,7 @@ def _outputs(one: Field, card: TaskCard, problems: list[str]) -> tuple[dict[str,
         streams[entrant.key] = str(entry.record.key["data"]["test"])
     outputs, odd = alike(said, card)
     problems += [f"{card.name}, {entrant.name}: {odd[entrant.key]}" for entrant in one.entrants if entrant.key in odd]
-    return outputs, next((streams[key] for key in outputs), "")
+    return outputs, TestSet(card.target, card.dependence, next((streams[key] for key in outputs), ""))
 
 
 def _ranking(noise: Joint) -> Ranking:
