@@ -52,15 +52,13 @@ def forge(root: Path, change: Callable[[Predictions], Predictions], *, again: bo
     path.with_suffix(".npz").write_bytes(data)
     edit(root, lambda content: content.update(predictions=hashlib.sha256(data).hexdigest()))
     if again:
+        from dnabench.harness.report.cells import as_test_set
         from dnabench.harness.run.record_json import plain
         from dnabench.harness.run.store import read_record
         from dnabench.harness.stats.intervals import score_predictions
-        from dnabench.harness.types import Dependence, Target
 
         record = read_record(path)
-        dependence = Dependence(**record.task["dependence"])
-        target = Target(record.task["target"]["kind"], tuple(record.task["target"]["classes"]))
-        scores = score_predictions(changed, target, list(record.scores), dependence, str(record.key["data"]["test"]))
+        scores = score_predictions(changed, list(record.scores), as_test_set(record))
         edit(root, lambda content: content.update(scores=plain(scores)))
 
 

@@ -87,8 +87,12 @@ def heat(
     cells: Sequence[Sequence[Cell]],
     columns: Sequence[str] | None = None,
     title: str = "Heat map",
+    said: str = "",
 ) -> str:
-    """A grid of coloured squares, rows and columns named; the second colour stands for negative values."""
+    """A grid of coloured squares, rows and columns named; the second colour stands for negative values.
+
+    `said` is read aloud in place of what every square says.
+    """
     heads = labels if columns is None else columns
     widest = max((len(cell.text) for row in cells for cell in row), default=1)
     names, short = svg.apart(labels, NAMES), svg.apart(heads, NAMES)
@@ -101,7 +105,7 @@ def heat(
         y = top + 26 * i
         parts.append(_label(label, left - 8, y + 13))
         parts += [_square(cell, left + side * j, y, side) for j, cell in enumerate(row)]
-    said = "; ".join(cell.title for row in cells for cell in row if cell.title)
+    said = said or "; ".join(cell.title for row in cells for cell in row if cell.title)
     return svg.drawing(left + side * len(heads) + lean, top + 26 * len(labels) + 6, parts, title, said)
 
 
@@ -203,8 +207,8 @@ def _legend(rows: Sequence[Bar], left: float, y: float) -> tuple[list[str], floa
 
 def _square(cell: Cell, x: float, y: float, side: float) -> str:
     strength = 0.0 if cell.value is None or not math.isfinite(cell.value) else max(-1.0, min(1.0, cell.value))
-    colour = svg.BETTER if strength > 0 else svg.WORSE
-    style = f"fill:{colour};fill-opacity:{abs(strength) * 0.6:.2f};stroke:{svg.FAINT}"
+    colour = f"fill:{svg.BETTER if strength > 0 else svg.WORSE};" if strength else ""
+    style = f"{colour}fill-opacity:{abs(strength) * 0.6:.2g};stroke:{svg.FAINT}"
     parts = [svg.element("rect", x=x, y=y, width=side, height=26, style=style)]
     if cell.text:
         parts.append(svg.words(x + side / 2, y + 13, cell.text, "middle"))
@@ -260,7 +264,7 @@ def _outline(edges: Sequence[float], series: Sequence[float], axes: tuple[svg.Ax
 
 
 def _label(text: str, x: float, y: float, bold: bool = False) -> str:
-    return svg.words(x, y, text, "end", font_weight="600" if bold else "400")
+    return svg.words(x, y, text, "end", **({"font_weight": "600"} if bold else {}))
 
 
 def _label_width(labels: Sequence[str]) -> float:

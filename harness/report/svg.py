@@ -54,7 +54,7 @@ def element(tag: str, inside: str = "", **attributes: str | float) -> str:
 
 
 def drawing(width: float, height: float, parts: Sequence[str], title: str, description: str = "") -> str:
-    """The whole picture, with the words that a screen reader says instead of it."""
+    """The whole picture, with the words that a screen reader says instead of it; digits take equal widths."""
     said = element("title", escaped(title)) + (element("desc", escaped(description)) if description else "")
     return element(
         "svg",
@@ -66,15 +66,16 @@ def drawing(width: float, height: float, parts: Sequence[str], title: str, descr
         height=height,
         font_family="system-ui,sans-serif",
         font_size=FONT,
+        style=f"fill:{INK};font-variant-numeric:tabular-nums",
     )
 
 
 def words(x: float, y: float, text: str, anchor: str = "start", colour: str = INK, **more: str | float) -> str:
-    """A line of text whose middle stands at `y`; digits take equal widths."""
-    style = f"fill:{colour};font-variant-numeric:tabular-nums"
-    return element(
-        "text", escaped(text), x=x, y=y, text_anchor=anchor, dominant_baseline="central", style=style, **more
-    )
+    """A line of text whose middle stands at `y`."""
+    # What the drawing says for all of its texts is not said again.
+    own: dict[str, str] = {} if anchor == "start" else {"text_anchor": anchor}
+    own |= {} if colour == INK else {"style": f"fill:{colour}"}
+    return element("text", escaped(text), x=x, y=y, dominant_baseline="central", **own, **more)
 
 
 def line(start: tuple[float, float], end: tuple[float, float], colour: str = FAINT, width: float = 1) -> str:

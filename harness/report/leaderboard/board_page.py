@@ -77,7 +77,14 @@ def heat_of(ranking: Ranking, names: Sequence[str], metric: str, title: str) -> 
             said = f"{row} {word} than {column}" if strength else f"{row} and {column} {word}"
             cells.append(charts.Cell(gap, strength, f"{said}: {gap}, p {p_text(ranking.p_values[i][j])}"))
         rows.append(cells)
-    return charts.heat(names, rows, title=title)
+    said = "; ".join(_beaten(name, cells) for name, cells in zip(names, rows, strict=True))
+    return charts.heat(names, rows, title=title, said=said)
+
+
+def _beaten(name: str, cells: Sequence[charts.Cell]) -> str:
+    """A row of the heat map in a few words; the pairs themselves are said when pointed at."""
+    better, worse = (sum(cell.value == sign for cell in cells) for sign in (1.0, -1.0))
+    return f"{name}: better than {better}, worse than {worse} of {len(cells) - 1}"
 
 
 def _remarks(view: View) -> Iterator[str]:

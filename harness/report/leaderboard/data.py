@@ -170,8 +170,15 @@ def _view(view: View) -> dict[str, Any]:
         "order": [entrant.key for entrant in view.entrants],
         "scored": {entrant.key: view.scored(entrant) for entrant in view.entrants},
         "means": [_mean(mean) for mean in view.means],
-        "tasks": {name: vars(ranking) for name, ranking in view.tasks.items()},
+        "tasks": {name: _task(view, name, ranking) for name, ranking in view.tasks.items()},
     }
+
+
+def _task(view: View, name: str, ranking: Ranking) -> dict[str, Any]:
+    """Ranks and pairs of a task, with the intervals of its scores: a score has one."""
+    scores = [view.field.entries[name, key].cell.score for key in ranking.entrants]
+    ends = {f"{end}s": tuple(rounded(getattr(score, end, None)) for score in scores) for end in ("low", "high")}
+    return vars(ranking) | ends
 
 
 def _mean(mean: Mean) -> dict[str, Any]:

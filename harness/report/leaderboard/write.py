@@ -1,12 +1,12 @@
-"""The written leaderboard: five files, replaced one by one and whole, or compared with what stands there."""
+"""The written leaderboard: five files, replaced together and each whole, or compared with what stands there."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from ...errors import RequestError
+from ..together import write_together
 from .data import COLUMNS, as_csv, as_json, content
 from .gather import gather
 from .nouns import Board
@@ -40,18 +40,14 @@ def build(root: Path) -> tuple[Board, dict[str, str]]:
 
 
 def write(folder: Path, texts: Mapping[str, str]) -> list[Path]:
-    """Write the files, each whole or not at all; nothing else in the folder is touched.
+    """Write the files, each whole or not at all, none before there is room for all; nothing else is touched.
 
     Raises RequestError where a file of that name is not ours, or nothing can be written there.
     """
     for name in texts:
         _refuse_foreign(folder / name)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in texts.items():
-            staged = folder / f".{name}.{os.getpid()}.tmp"
-            staged.write_bytes(text.encode())
-            os.replace(staged, folder / name)
+        write_together(folder, texts)
     except OSError as problem:
         raise RequestError(f"{folder}: cannot be written ({problem}): name another folder with -o.") from problem
     return [folder / name for name in texts]

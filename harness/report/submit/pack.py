@@ -11,6 +11,7 @@ from ...run.store import StoredRecord, read_records
 from ..card import PICTURE, model_card, read_present
 from ..check.results import SCORED, check_results
 from ..merge import Merged, merge
+from ..together import write_together
 
 CARD = "README.md"
 
@@ -31,8 +32,10 @@ def pack(run: Path, out: Path, data: DataOptions) -> list[Merged]:
     done = merge([run], out)
     for folder, records in _models(out, done):
         card = model_card([one.record for one in records], read_present(folder / CARD))
-        for name, text in ((PICTURE, card.picture), (CARD, card.text)):
-            (folder / name).write_text(text, encoding="utf-8", newline="\n")
+        try:
+            write_together(folder, {PICTURE: card.picture, CARD: card.text})
+        except OSError as problem:
+            raise RequestError(f"{folder}: cannot be written ({problem}): name another folder with -o.") from problem
     return done
 
 
