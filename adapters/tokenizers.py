@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gzip
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
@@ -264,22 +264,6 @@ class BytePairs:
         library.no_truncation()
         library.no_padding()
         return library
-
-
-def padded(rows: Sequence[Tokens], pad: int, *, left: bool) -> tuple[Ints, Ints]:
-    """Ids and attention mask (n, longest), 1 where a token is.
-
-    >>> ids, mask = padded([GPN.encode("AC"), GPN.encode("G")], GPN.pad, left=False)
-    >>> ids.tolist(), mask.tolist()
-    ([[3, 4], [5, 0]], [[1, 1], [1, 0]])
-    """
-    longest = max((len(row.ids) for row in rows), default=0)
-    ids = np.full((len(rows), longest), pad, dtype=np.int64)
-    mask = np.zeros_like(ids)
-    for i, row in enumerate(rows):
-        where = slice(longest - len(row.ids), None) if left else slice(len(row.ids))
-        ids[i, where], mask[i, where] = row.ids, 1
-    return ids, mask
 
 
 def kmers(k: int) -> list[str]:

@@ -55,13 +55,13 @@ def needs_extra(package: str, extra: str) -> Unavailable:
     return Unavailable(f"{package} is not installed: pip install 'dnabench[{extra}]'")
 
 
-def nearest(word: str, known: "list[str] | tuple[str, ...]") -> str:
-    """`" Did you mean 'x'?"` for the closest known word, else an empty string.
+def nearest(word: str, known: "list[str] | tuple[str, ...]", likeness: float = 0.5) -> str:
+    """`" Did you mean 'x'?"` for the closest known word, else an empty string; a `likeness` of 1 is the word itself.
 
     >>> nearest("kmre", ["kmer", "gc"])
     " Did you mean 'kmer'?"
     """
     import difflib
 
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(word, known, n=1, cutoff=likeness)
     return f" Did you mean {close[0]!r}?" if close else ""

@@ -116,7 +116,10 @@ def names_model(word: str) -> bool:
     path = Path(word)
     if path.exists() or path.name.removesuffix(".gz").endswith((*_TABLES, *_YAML)):
         return (path / "config.json").is_file()
-    return is_checkpoint(word) and word.partition("/")[0] not in suites()
+    if not is_checkpoint(word) or word.partition("/")[0] in suites():
+        return False
+    # What is nearly a task's name is a misspelt task: the hub need not be asked for it.
+    return not nearest(word, [task.name for task in _all_tasks(usable_suites())], 0.85)
 
 
 def find_model(
@@ -249,20 +252,19 @@ def _tasks_of(word: str, chosen: Sequence[Suite]) -> list[Task]:
         return [user_task(path)]
     if path.suffix in _YAML or (path / "suite.yaml").is_file():
         return list(load_suite(path).tasks)
-    within = [t for t in _all_tasks(chosen) if any(fnmatchcase(n, word) for n in (t.name, t.suite, _id(t)))]
+    within = [t for t in _all_tasks(chosen) if any(fnmatchcase(n, word) for n in (t.name, *t.name.split("/", 1)))]
     if within:
         return within
     first = word.partition("/")[0]
     known = [load_suite(first)] if first in suites() else usable_suites()
     found = [t for t in _all_tasks(known) if t.suite == word or fnmatchcase(t.name, word)]
+    if not found and path.is_file():
+        read = ", ".join(_TABLES)
+        raise RequestError(f"{word} is a file, but of no kind that is read: {read} (each also .gz), or suite.yaml")
     if not found:
         hint = nearest(word, [t.name for t in _all_tasks([*chosen, *known])])
         raise RequestError(f"there is no task {word!r}.{hint} `dnabench list tasks` prints them all")
     return found
-
-
-def _id(task: Task) -> str:
-    return task.name.partition("/")[2]
 
 
 def _all_tasks(chosen: Iterable[Suite]) -> list[Task]:

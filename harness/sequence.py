@@ -90,18 +90,6 @@ def padded_codes(sequences: Sequence[str], length: int) -> Codes:
     return table
 
 
-def one_hot(sequences: Sequence[str], length: int, unknown: float = 0.0) -> NDArray[np.float32]:
-    """One-hot rows of (n, length, 4) in the order A, C, G, T; padding is zero, other letters are `unknown`.
-
-    >>> one_hot(["AN"], 3, unknown=0.25)[0].tolist()
-    [[1.0, 0.0, 0.0, 0.0], [0.25, 0.25, 0.25, 0.25], [0.0, 0.0, 0.0, 0.0]]
-    """
-    table = np.zeros((6, 4), np.float32)
-    table[:4] = np.eye(4)
-    table[UNKNOWN] = unknown
-    return table[padded_codes(sequences, length)]
-
-
 def kmer_counts(sequences: Sequence[str], ks: tuple[int, ...]) -> "sp.csr_matrix[Any]":
     """How often each k-mer occurs in each sequence, for every k of `ks` side by side.
 

@@ -25,11 +25,11 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from dnabench.adapters.files import WEIGHTS, weight_files
-from dnabench.adapters.ports import dart, stock
+from dnabench.adapters.ports import stock
 from dnabench.adapters.ports.common import read_weights
 from dnabench.adapters.ports.registry import build, family_of, load_weights
 from dnabench.harness.errors import DnabenchError
-from dnabench.harness.sequence import one_hot, padded_codes
+from dnabench.harness.sequence import padded_codes
 
 Arrays = Mapping[str, Tensor]
 Answers = dict[str, Any]
@@ -194,7 +194,8 @@ def bend_cnn(network: nn.Module, case: Mapping[str, Any], arrays: Arrays) -> Ans
 
 def dart_probe(network: nn.Module, case: Mapping[str, Any], arrays: Arrays) -> Answers:
     if "token_index_per_base" in arrays:
-        return {"logits": network(dart.per_base(arrays["embeddings"], arrays["token_index_per_base"]))}
+        states, token = arrays["embeddings"], arrays["token_index_per_base"][:, :, None]
+        return {"logits": network(states.gather(1, token.expand(-1, -1, states.shape[2])))}
     if "start_end" in arrays:
         pairs = zip(arrays["embeddings"], arrays["start_end"].tolist(), strict=True)
         return {"logits": torch.cat([network(row[None, start:end]) for row, (start, end) in pairs])}
@@ -210,7 +211,8 @@ def bases(case: Mapping[str, Any], stored: Tensor | None) -> Tensor:
     if case.get("sequences") is None:
         assert stored is not None
         return stored
-    rows = torch.from_numpy(one_hot(case["sequences"], max(map(len, case["sequences"])))).transpose(1, 2)
+    codes = padded_codes(case["sequences"], max(map(len, case["sequences"])))
+    rows = torch.eye(6)[torch.from_numpy(codes).long()][..., :4].transpose(1, 2)
     if stored is not None:
         np.testing.assert_array_equal(stored.numpy(), rows.numpy())
     return rows

@@ -38,6 +38,7 @@ from dnabench.harness.types import (
     SplitRule,
     Splits,
     Target,
+    TestSet,
 )
 
 SuiteWriter = Callable[..., Path]
@@ -77,6 +78,19 @@ def test_planted_leaks_are_all_found(write_suite: SuiteWriter) -> None:
     said = " ".join(finding.text for finding in findings(facts.found))
     assert "2 of 12 (16.7 %) test rows stand in train" in said
     assert "1 distinct sequences of train carry several labels (2 rows)" in said
+
+
+@pytest.mark.parametrize(("label", "agrees"), [(1, 1.0), (0, 0.0)])
+def test_a_row_agrees_where_most_of_its_words_in_train_stand_under_its_own_label(
+    write_suite: SuiteWriter, label: int, agrees: float
+) -> None:
+    task = load_suite(write_suite(("a",))).tasks[0]
+    word, *fresh = drawn(6, length=32)
+    flanks = ("A" * 8, "C" * 8, "G" * 8)
+    train = rows("train", [*(word + flank for flank in flanks), *fresh[:2]], [0, 1, 1, 0, 1])
+    found = audit_fully(task, splits_of(train, rows("test", [word, *fresh[2:4]], [label, 0, 1]))).found["words"]
+    assert (found["test_rows"], found["share"]) == (1, 0.333333)
+    assert found["label_agrees"] == agrees
 
 
 def test_every_fold_is_compared_with_its_own_training_rows(write_suite: SuiteWriter) -> None:
@@ -154,7 +168,7 @@ def test_the_difference_to_leaked_rows_is_covered_as_often_as_it_says() -> None:
         leaked, truth = rng.random(n) < share, rng.integers(0, 2, n)
         right = rng.random(n) < np.where(leaked, 0.95, 0.70)
         predictions = predictions_of(truth, np.where(right, truth, 1 - truth))
-        found = score_without(predictions, leaked, "accuracy", (TWO, Dependence(), "stream"))
+        found = score_without(predictions, leaked, "accuracy", TestSet(TWO, Dependence(), "stream"))
         assert found.low is not None
         assert found.high is not None
         # The share of leaked rows is what it is in this test set, so the difference is that of this share.
@@ -167,10 +181,10 @@ def test_scores_without_leaked_rows_are_those_of_the_other_rows() -> None:
     truth = rng.integers(0, 2, 300)
     predictions = predictions_of(truth, np.where(rng.random(300) < 0.8, truth, 1 - truth))
     leaked = rng.random(300) < 0.2
-    found = score_without(predictions, leaked, "mcc", (TWO, Dependence(), "stream"))
+    found = score_without(predictions, leaked, "mcc", TestSet(TWO, Dependence(), "stream"))
     rest = predictions_of(truth[~leaked], predictions.outputs[0, ~leaked].argmax(1))
-    whole = score_predictions(predictions, TWO, ("mcc",), Dependence(), "s")["mcc"].value
-    alone = score_predictions(rest, TWO, ("mcc",), Dependence(), "s")["mcc"].value
+    whole = score_predictions(predictions, ("mcc",), TestSet(TWO, Dependence(), "s"))["mcc"].value
+    alone = score_predictions(rest, ("mcc",), TestSet(TWO, Dependence(), "s"))["mcc"].value
     assert whole is not None
     assert alone is not None
     assert found.value == pytest.approx(alone)
@@ -180,7 +194,7 @@ def test_scores_without_leaked_rows_are_those_of_the_other_rows() -> None:
 def test_nothing_remains_where_all_rows_are_leaked() -> None:
     truth = np.array([0, 1] * 20)
     with pytest.raises(DataError, match="no score remains"):
-        score_without(predictions_of(truth, truth), np.ones(40, bool), "mcc", (TWO, Dependence(), "s"))
+        score_without(predictions_of(truth, truth), np.ones(40, bool), "mcc", TestSet(TWO, Dependence(), "s"))
 
 
 def record(model: str, value: float, low: float, high: float, task: str = "t/a", **more: object) -> RunRecord:

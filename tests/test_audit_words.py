@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from dnabench.harness.audit.contained import contained_rows
 from dnabench.harness.audit.twins import nearest_rows, twin_facts
-from dnabench.harness.audit.words import memory_sentence, share_with_train, shared_words, word_index
+from dnabench.harness.audit.words import memory_sentence, shared_words, word_index
 from dnabench.harness.sequence import canonical, reverse_complement
 
 texts = st.lists(st.text("ACGTN", min_size=1, max_size=40), min_size=1, max_size=12)
@@ -37,17 +37,15 @@ def test_votes_count_trains_labels_at_every_place_of_a_word() -> None:
         word_index([word + "N" + word], 8), [word, word, reverse_complement(word)], np.array([0, 1, 1]), 2
     )
     assert shared.votes.tolist() == [[2.0, 4.0]]
-    assert shared.agreeing(np.array([1])) == 1.0
-    assert shared.agreeing(np.array([0])) == 0.0
 
 
 def test_a_word_ends_with_its_row() -> None:
-    assert share_with_train(["ACGGTTCA"], ["ACGG", "TTCA"], 8) == 0.0
+    assert shared_words(word_index(["ACGGTTCA"], 8), ["ACGG", "TTCA"]).rows.tolist() == [False]
 
 
 def test_no_rows_share_nothing() -> None:
-    assert share_with_train([], ["ACGGTTCA"], 8) == 0.0
-    assert share_with_train(["ACGGTTCA"], [], 8) == 0.0
+    assert shared_words(word_index([], 8), ["ACGGTTCA"]).rows.tolist() == []
+    assert shared_words(word_index(["ACGGTTCA"], 8), []).rows.tolist() == [False]
 
 
 def test_a_share_of_one_half_means_memory_and_less_does_not() -> None:
@@ -151,9 +149,9 @@ def test_another_strain_of_the_same_species_means_memory() -> None:
         pytest.skip("DNABENCH_TEST_DATA does not name the folder of real data")
     folder = Path(os.environ["DNABENCH_TEST_DATA"]) / "genomes_bacteria_phage"
     train, test = (windows(folder / f"E.Coli_{strain}.fasta.gz") for strain in ("MG1655-K12", "DH1"))
-    share = share_with_train(test, train)
+    share = shared_words(word_index(test), train).rows.mean()
     assert share > 0.9
     assert "a score here means memory" in memory_sentence(share)
-    other = share_with_train(windows(folder / "S.Aureus_N315.fasta.gz"), train)
+    other = shared_words(word_index(windows(folder / "S.Aureus_N315.fasta.gz")), train).rows.mean()
     assert other < 0.05
     assert memory_sentence(other) == ""

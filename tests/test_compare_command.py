@@ -9,11 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from compare_records import record, rows, saved
+from compare_records import operands, record, rows, saved
 
 from dnabench.harness.cli import run_words
 from dnabench.harness.errors import RequestError
-from dnabench.harness.report.compare.operands import operands
 
 
 def test_a_name_that_stands_for_two_models_or_runs_is_refused_and_its_parts_are_taken(tmp_path: Path) -> None:

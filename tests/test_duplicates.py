@@ -16,7 +16,8 @@ from dnabench.harness.audit.duplicates import (
     repeated_rows,
     rows_in,
 )
-from dnabench.harness.data.formats import Columns, read_rows
+from dnabench.harness.data.formats import Columns, parse_rows
+from dnabench.harness.data.opening import read_plain
 from dnabench.harness.data.rows import check_rows
 from dnabench.harness.sequence import reverse_complement
 from dnabench.harness.types import Inputs, Split, Splits, Target
@@ -84,7 +85,8 @@ def test_the_leaks_of_gue_are_found(name: str) -> None:
     folder = Path(os.environ["DNABENCH_TEST_DATA"]) / "gue" / name
 
     def load(split: str) -> Split:
-        return check_rows(read_rows(folder / f"{split}.csv", Columns(), split), TWO, split, split).split
+        rows = parse_rows(read_plain(folder / f"{split}.csv", split), Columns(), split)
+        return check_rows(rows, TWO, split, split).split
 
     counts = audit_splits(Splits(load("train"), load("dev"), load("test"), {}))
     assert {key: counts[key] for key in GUE[name]} == GUE[name]

@@ -1,6 +1,6 @@
 """Batches hold every row once, seeds repeat, a full memory halves the budget, nothing global stays changed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from typing import Any
@@ -15,7 +15,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnabench.harness.engine.batches import in_batches, shuffled_batches, token_batches
+from dnabench.harness.engine.batches import over_batches, shuffled_batches, token_batches
 from dnabench.harness.engine.devices import choose_device, reproducible
 from dnabench.harness.engine.recipe import Recipe, read_recipe
 from dnabench.harness.engine.targets import collapsed, objective_of
@@ -47,25 +47,37 @@ def test_training_batches_hold_every_row_once_and_repeat(lengths: list[int], row
     assert all((a == b).all() for a, b in zip(batches, again, strict=True))
 
 
+def worked(function: Callable[[list[int]], Any], lengths: list[int], budget: int) -> list[Any]:
+    """What one worker makes of the rows' lengths in batches, each entry put back where its row stood."""
+
+    def start(rows: Any) -> Callable[[], Any]:
+        part = function([lengths[row] for row in rows])
+        return lambda: part
+
+    table: list[Any] = [None] * len(lengths)
+    for rows, part in over_batches([start], np.array(lengths, np.int64), budget):
+        for row, entry in zip(rows.tolist(), part, strict=True):
+            assert table[row] is None, "every row once"
+            table[row] = entry
+    return table
+
+
 @given(lengths=LENGTHS, budget=st.integers(1, 300))
-def test_results_come_back_in_input_order(lengths: list[int], budget: int) -> None:
-    sequences = ["A" * n for n in lengths]
-    found = in_batches(lambda batch: np.array([[len(s)] for s in batch]), sequences, budget)
-    assert found.ravel().tolist() == lengths
+def test_what_comes_of_a_batch_stands_beside_its_own_rows(lengths: list[int], budget: int) -> None:
+    assert worked(list, lengths, budget) == lengths
 
 
 def test_a_full_memory_halves_the_budget_and_loses_no_row() -> None:
-    sequences = ["A" * n for n in (5, 9, 3, 8, 2, 7, 9, 1)]
+    lengths = [5, 9, 3, 8, 2, 7, 9, 1]
     sizes: list[int] = []
 
-    def greedy(batch: list[str]) -> Any:
-        sizes.append(len(batch) * max(map(len, batch)))
+    def greedy(batch: list[int]) -> list[int]:
+        sizes.append(len(batch) * max(batch))
         if sizes[-1] > 20:
             raise torch.cuda.OutOfMemoryError
-        return np.array([[len(s)] for s in batch])
+        return batch
 
-    found = in_batches(greedy, sequences, 1000)
-    assert found.ravel().tolist() == [len(s) for s in sequences]
+    assert worked(greedy, lengths, 1000) == lengths
     assert [size for size in sizes if size > 20] == [72, 36], "each failure halves what the batch took"
 
 
@@ -77,11 +89,11 @@ def test_a_full_memory_halves_the_budget_and_loses_no_row() -> None:
     ],
 )
 def test_a_row_that_never_fits_is_unavailable_and_a_bug_stays_a_bug(error: Any, expected: Any, message: str) -> None:
-    def failing(batch: list[str]) -> Any:
+    def failing(batch: list[int]) -> Any:
         raise error
 
     with pytest.raises(expected, match=message):
-        in_batches(failing, ["ACG", "A"], 100)
+        worked(failing, [3, 1], 100)
 
 
 def global_state() -> tuple[Any, ...]:

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from dnabench.harness.data import hub
-from dnabench.harness.data.fetch import fetch_suite, fetch_task
+from dnabench.harness.data.fetch import fetch_task
 from dnabench.harness.data.load import DataOptions, load_splits
 from dnabench.harness.errors import Unavailable
 from dnabench.harness.report.lists import fetched_table
-from dnabench.harness.types import FileFacts, Source, Suite, Target, Task
+from dnabench.harness.types import FileFacts, Source, Target, Task
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -87,7 +87,7 @@ def test_a_run_gets_what_is_missing_and_says_from_which_commit(server: HubServer
 
 def test_what_was_fetched_serves_offline_and_is_not_fetched_again(server: HubServer, options: DataOptions) -> None:
     news: list[str] = []
-    got = fetch_suite(Suite("gue", "GUE", (toy(),)), options, news.append)
+    got = fetch_task(toy(), options, news.append)
     assert [(g.file, g.identity, g.new, g.problem) for g in got] == [
         (f"toy/{name}.csv", "verified", True, "") for name in ("train", "dev", "test")
     ]
@@ -154,6 +154,7 @@ def test_a_hub_that_cannot_be_reached_is_asked_once(options: DataOptions, monkey
     answers = [g.problem for g in fetch_task(toy(), options, quiet)]
     assert len(answers) == 3
     assert all("could not be reached" in answer for answer in answers)
+    assert all(answer.count("fetch") == 1 for answer in answers), "what to do is said once"
 
 
 def test_a_download_that_breaks_off_is_continued_and_never_taken_for_whole(

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnabench.harness.data.formats import Columns, Rows, parse_rows, read_rows
+from dnabench.harness.data.formats import Columns, Rows, parse_rows
+from dnabench.harness.data.opening import read_plain
 from dnabench.harness.data.rows import check_rows
 from dnabench.harness.errors import DataError
 from dnabench.harness.types import Target
@@ -22,6 +23,10 @@ def content(rows: Rows) -> tuple[list[str], list[str], dict[str, list[str]]]:
 
 def read(data: bytes, name: str = "a.csv", columns: Columns = Columns()) -> Rows:  # noqa: B008
     return parse_rows(data, columns, name)
+
+
+def read_file(path: Path) -> Rows:
+    return read(read_plain(path, path.name), path.name)
 
 
 def refusal(data: bytes, name: str = "a.csv", target: Target = TWO) -> str:
@@ -55,20 +60,20 @@ def refusal(data: bytes, name: str = "a.csv", target: Target = TWO) -> str:
 def test_every_spelling_of_a_file_gives_the_same_rows(tmp_path: Path, name: str, data: bytes, zipped: bool) -> None:
     path = tmp_path / name
     path.write_bytes(gzip.compress(data) if zipped else data)
-    assert content(read_rows(path, Columns(), name)) == (["ACGT", "GGN"], ["1", "0"], {"id": ["a", "b"]})
+    assert content(read_file(path)) == (["ACGT", "GGN"], ["1", "0"], {"id": ["a", "b"]})
 
 
 def test_gzip_is_told_by_content_and_not_by_name(tmp_path: Path) -> None:
     path = tmp_path / "a.csv.gz"
     path.write_bytes(CSV)
-    assert len(read_rows(path, Columns(), path.name)) == 2
+    assert len(read_file(path)) == 2
 
 
 def test_parquet_gives_the_same_rows(tmp_path: Path) -> None:
     pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     table = pa.table({"id": ["a", "b"], "sequence": ["ACGT", "GGN"], "label": [1, 0]})
     pq.write_table(table, tmp_path / "a.parquet")
-    rows = read_rows(tmp_path / "a.parquet", Columns(), "a.parquet")
+    rows = read_file(tmp_path / "a.parquet")
     assert content(rows) == (["ACGT", "GGN"], ["1", "0"], {"id": ["a", "b"]})
     assert rows.place(1) == "row 2"
 
@@ -82,7 +87,7 @@ def test_parquet_labels_may_be_floats_booleans_lists_and_null(tmp_path: Path) ->
         ([1, None], ["1", ""]),
     ):
         pq.write_table(pa.table({"sequence": ["A", "C"], "label": labels}), tmp_path / "a.parquet")
-        assert read_rows(tmp_path / "a.parquet", Columns(), "a").labels == words
+        assert read_file(tmp_path / "a.parquet").labels == words
 
 
 def test_damaged_parquet_is_one_sentence() -> None:
@@ -165,7 +170,7 @@ def test_a_gzip_file_cut_anywhere_is_never_taken_for_whole(tmp_path: Path, cut: 
     path = tmp_path / "a.csv.gz"
     path.write_bytes(gzip.compress(CSV)[:cut])
     with pytest.raises(DataError, match=r"a\.csv\.gz"):
-        read_rows(path, Columns(), path.name)
+        read_file(path)
 
 
 def test_a_damaged_gzip_file_is_one_sentence(tmp_path: Path) -> None:
@@ -173,12 +178,12 @@ def test_a_damaged_gzip_file_is_one_sentence(tmp_path: Path) -> None:
     data[len(data) // 2] ^= 0xFF
     (tmp_path / "a.csv.gz").write_bytes(bytes(data))
     with pytest.raises(DataError, match=r"damaged gzip|truncated gzip"):
-        read_rows(tmp_path / "a.csv.gz", Columns(), "a.csv.gz")
+        read_file(tmp_path / "a.csv.gz")
 
 
 def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read"):
-        read_rows(tmp_path / "none.csv", Columns(), "none.csv")
+        read_file(tmp_path / "none.csv")
 
 
 def test_lower_case_is_counted_and_given_to_models_in_upper_case() -> None:

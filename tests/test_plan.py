@@ -12,7 +12,8 @@ from dnabench.harness import protocols
 from dnabench.harness.data.load import DataOptions
 from dnabench.harness.errors import RequestError
 from dnabench.harness.registry import find_model, find_tasks
-from dnabench.harness.run.plan import Planned, Request, cell_path, describe, id7, make_plan
+from dnabench.harness.report.plans import plan_table
+from dnabench.harness.run.plan import Planned, Request, cell_path, id7, make_plan
 from dnabench.harness.run.run import RunOptions, run_plan
 from dnabench.harness.types import Capability, Inputs, ModelInfo, Split, Task
 
@@ -203,9 +204,10 @@ def test_the_same_cell_asked_for_twice_is_one_cell(tmp_path: Path, task: Task) -
 
 
 def test_a_dry_run_is_a_line_per_cell_and_their_sum(tmp_path: Path, task: Task) -> None:
-    lines = describe(make_plan(Request((Counter(), find_model("gc")), (task,)), tmp_path, DATA))
-    assert [line.split()[:3] for line in lines[:2]] == [["to", "run", "mine/a"]] * 2
-    assert lines[-1] == "2 cells: 2 to run"
+    table = plan_table(make_plan(Request((Counter(), find_model("gc")), (task,)), tmp_path, DATA))
+    shown = [dict(zip(table.head, row, strict=True)) for row in table.rows]
+    assert [(row["task"], row["state"]) for row in shown] == [("mine/a", "to run")] * 2
+    assert table.notes == ("2 cells: 2 to run",)
 
 
 def test_planning_reads_no_data_where_the_task_file_tells_the_fingerprints(

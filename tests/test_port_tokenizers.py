@@ -25,9 +25,8 @@ from dnabench.adapters.tokenizers import (
     Overlapping,
     kmers,
     nt_vocabulary,
-    padded,
 )
-from dnabench.harness.engine.reader import Tokenizer, Tokens
+from dnabench.harness.engine.reader import Objective, Reader, Tokenizer, Tokens
 from dnabench.harness.errors import AdapterError
 
 VARIABLE = "DNABENCH_CONFORMANCE"
@@ -183,12 +182,25 @@ def test_dnabert_begins_a_new_piece_after_510_kmers_unless_told_not_to() -> None
     assert Overlapping(3, piece=None).encode(sequence).ids.tolist() == [2, *[5] * 510, 3]
 
 
+def padded(tokenizer: Tokenizer, rows: list[Tokens], objective: Objective = "masked") -> tuple[Any, Any]:
+    """Ids and where tokens are (rows, longest), as a network is given them."""
+    torch = pytest.importorskip("torch")
+    from dnabench.harness.engine.passes import collated
+
+    reader = Reader(torch.nn.Identity(), tokenizer, attends=True, objective=objective)
+    batch = collated(reader, np.arange(len(rows)), [row.ids for row in rows], torch.device("cpu"))
+    return batch.ids.numpy(), batch.real.numpy()
+
+
 def test_rows_are_padded_on_the_side_that_the_model_was_trained_with() -> None:
     rows = [HYENADNA.encode("ACG"), HYENADNA.encode("A")]
-    ids, mask = padded(rows, HYENADNA.pad, left=HYENADNA.left)
+    ids, real = padded(HYENADNA, rows)
     assert ids.tolist() == [[7, 8, 9, 1], [4, 4, 7, 1]]
-    assert mask.tolist() == [[1, 1, 1, 1], [0, 0, 1, 1]]
-    assert padded([], 0, left=False)[0].shape == (0, 0)
+    assert real.tolist() == [[True, True, True, True], [False, False, True, True]]
+    # What stands before cannot see padding that comes after.
+    ids, real = padded(HYENADNA, rows, "causal")
+    assert ids.tolist() == [[7, 8, 9, 1], [7, 1, 4, 4]]
+    assert real.tolist() == [[True, True, True, True], [True, True, False, False]]
 
 
 def test_all_kmers_are_there_once() -> None:
@@ -228,7 +240,7 @@ def case_agrees(tokenizer: Tokenizer, case: Mapping[str, Any]) -> bool:
     rows = [tokenizer.encode(sequence) for sequence in case["sequences"]]
     if bare:
         rows = [Tokens(row.ids[row.spans[:, 1] > 0], row.spans) for row in rows]
-    ids, _ = padded(rows, tokenizer.pad, left=tokenizer.left)
+    ids, _ = padded(tokenizer, rows)
     theirs = np.array(case["input_ids"])
     hidden = theirs == tokenizer.mask
     assert np.array_equal(np.where(hidden, tokenizer.mask, ids), theirs), case["name"]

@@ -19,7 +19,6 @@ from dnabench.harness.sequence import (
     canonical_codes,
     encode,
     kmer_counts,
-    one_hot,
     padded_codes,
     reverse_complement,
     reverse_complements,
@@ -47,17 +46,14 @@ def test_codes_are_the_letters_in_order(rows: list[str]) -> None:
 
 
 @given(ROWS, st.integers(1, 30))
-def test_one_hot_pads_with_zeros_and_cuts(rows: list[str], length: int) -> None:
-    table, quarter = one_hot(rows, length), one_hot(rows, length, unknown=0.25)
-    assert table.shape == (len(rows), length, 4)
-    assert table.dtype == np.float32
-    for i, row in enumerate(rows):
-        for j in range(length):
-            letter = row[j] if j < len(row) else ""
-            expected = [float(letter == base) for base in "ACGT"]
-            assert table[i, j].tolist() == expected
-            unknown = bool(letter) and letter not in "ACGT"
-            assert quarter[i, j].tolist() == ([0.25] * 4 if unknown else expected)
+def test_codes_are_padded_at_the_end_and_cut(rows: list[str], length: int) -> None:
+    table = padded_codes(rows, length)
+    assert table.shape == (len(rows), length)
+    assert table.dtype == np.uint8
+    for codes, row in zip(table.tolist(), rows, strict=True):
+        expected = ["ACGT".find(letter) if letter in "ACGT" else 4 for letter in row[:length]]
+        assert codes == expected + [5] * (length - len(expected))
+    assert padded_codes(["", ""], 2).tolist() == [[5, 5], [5, 5]]
 
 
 def test_padded_codes_of_no_rows_and_of_empty_rows_keep_their_shape() -> None:

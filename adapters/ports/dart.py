@@ -125,13 +125,3 @@ def ab_initio_from_config(config: Mapping[str, Any]) -> BaseReader:
 def chrombpnet_like_from_config(config: Mapping[str, Any]) -> BaseReader:
     """The dilated trunk behind a layer that reads bases."""
     return BaseReader(read_config(FrontConfig, config), DilatedTrunk(read_config(TrunkConfig, config)))
-
-
-def per_base(embeddings: Tensor, token_of_base: Tensor) -> Tensor:
-    """Embeddings of tokens repeated for each of their bases: (n, tokens, width) and (n, length) to (n,
-    length, width).
-
-    >>> per_base(torch.tensor([[[1.0], [2.0]]]), torch.tensor([[0, 1, 1]]))[0, :, 0].tolist()
-    [1.0, 2.0, 2.0]
-    """
-    return torch.gather(embeddings, 1, token_of_base[:, :, None].expand(-1, -1, embeddings.shape[2]))

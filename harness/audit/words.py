@@ -59,17 +59,6 @@ class Shared:
     votes: NDArray[np.float64]
     """(rows, classes): train's words at this row's words, by label; one column where labels are no classes."""
 
-    @property
-    def share(self) -> float:
-        return float(self.rows.mean()) if len(self.rows) else 0.0
-
-    def agreeing(self, labels: NDArray[Any]) -> float | None:
-        """Among rows that share a word, the share whose own label has most votes; None without classes or rows."""
-        if self.votes.shape[1] < 2 or not self.rows.any():
-            return None
-        votes, own = self.votes[self.rows], labels[self.rows]
-        return float((votes[np.arange(len(own)), own] == votes.max(1)).mean())
-
 
 def word_index(sequences: Sequence[str], k: int = LENGTH) -> WordIndex:
     """The words of all sequences, ready to be looked up."""
@@ -85,7 +74,9 @@ def word_index(sequences: Sequence[str], k: int = LENGTH) -> WordIndex:
 def shared_words(
     index: WordIndex, train: Sequence[str], labels: NDArray[Any] | None = None, classes: int = 1
 ) -> Shared:
-    """Which of the indexed rows share a word with train; `labels` (n,) are train's class numbers.
+    """Which of the indexed rows share a word with train, on either strand: the measure of memory.
+
+    `labels` (n,) are train's class numbers.
 
     >>> index = word_index(["ACGGTTCA", "CCCCCCCC"], 8)
     >>> shared_words(index, ["TTGAACCGTT"]).rows.tolist()
@@ -99,15 +90,6 @@ def shared_words(
     columns = [np.bincount(index.row_of, counts[index.word_of, c], minlength=index.rows) for c in range(classes)]
     votes = np.stack(columns, axis=1).astype(np.float64)
     return Shared(votes.sum(1) > 0, votes)
-
-
-def share_with_train(test: Sequence[str], train: Sequence[str], k: int = LENGTH) -> float:
-    """Share of the test rows that hold a word of train, on either strand: the measure of memory.
-
-    >>> share_with_train(["ACGGTTCAA", "CCCCCCCCC"], ["GTTGAACCGT"], 8)
-    0.5
-    """
-    return shared_words(word_index(test, k), train).share
 
 
 def memory_sentence(share: float) -> str:

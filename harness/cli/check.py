@@ -50,12 +50,11 @@ def check(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
     --golden: files, token ids and embedding of a hub checkpoint are those of the authors' own code.
     """
     face = o.form(format_name, as_json, piped="console")
-    from ..data.sources import DataOptions
     from ..report.check.findings import faulty, findings_table
     from .out import show_table
 
     models, tasks, folders = _sorted(names)
-    where = DataOptions(data_dir=data, offline=offline, genomes=o.genomes(genome))
+    where = o.where(data, genome, offline=offline)
     found: list[Finding] = []
     how = o.loading(adapter, init, trust_remote_code, offline)
     if (golden or golden_file) and not (model or models):

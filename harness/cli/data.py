@@ -48,10 +48,8 @@ def data(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
     """
     if action != "audit":
         raise RequestError(f"dnabench data {action}: there is only `dnabench data audit NAME`.")
-    from ..data.sources import DataOptions
-
     face = _face(format_name, as_json, output)
-    where = DataOptions(data_dir=data, offline=True, genomes=o.genomes(genome))
+    where = o.where(data, genome)
     text = _text(o.words(names), face, (where, results), (not no_shortcuts, align, second_opinion))
     if output is None:
         print(text, end="")

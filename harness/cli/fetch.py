@@ -20,12 +20,11 @@ def fetch(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
     """Download what a suite, task or model needs, check it, and say what each file was proved to be."""
     face = o.form(format_name, as_json, piped="console")
     from ..data.fetch import fetch_task
-    from ..data.sources import DataOptions
     from ..registry import find_tasks, models, names_model
     from ..report.lists import fetched_table
     from .out import say, show_table
 
-    options, words = DataOptions(data_dir=data, offline=offline, genomes=o.genomes(genome)), o.words(names)
+    options, words = o.where(data, genome, offline=offline), o.words(names)
     for name in (word for word in words if word in models()):
         say(f"{name} needs no files: it learns from the task alone")
     for name in (word for word in words if word not in models() and names_model(word)):

@@ -11,6 +11,7 @@ from ..errors import RequestError, nearest
 from . import options as o
 
 if TYPE_CHECKING:
+    from ..data.sources import DataOptions
     from ..report.render import Table
 
 KINDS = ("suites", "tasks", "models", "metrics", "runs")
@@ -28,9 +29,8 @@ def list_names(  # noqa: PLR0913, PLR0917 - a command's signature is its help pa
     """List suites, tasks, models, metrics or runs; alias: ls."""
     from .out import show_table
 
-    show_table(
-        _table(_kind(kind), pattern, (output, data, o.genomes(genome))), o.form(format_name, as_json, piped="console")
-    )
+    face, where = o.form(format_name, as_json, piped="console"), o.where(data, genome)
+    show_table(_table(_kind(kind), pattern, (output, where)), face)
     return 0
 
 
@@ -41,16 +41,15 @@ def _kind(word: str) -> str:
     raise RequestError(f"cannot list {word!r}.{nearest(word, KINDS)} There are: {', '.join(KINDS)}.")
 
 
-def _table(kind: str, pattern: str, where: tuple[Path, Path | None, dict[str, Path]]) -> Table:
+def _table(kind: str, pattern: str, where: tuple[Path, DataOptions]) -> Table:
     from .. import registry
-    from ..data.sources import DataOptions
     from ..report import lists
 
     if kind == "metrics":
         return lists.metric_table(pattern)
     if kind == "models":
         return lists.model_table(registry.models() | registry.family_lines(), pattern)
-    output, data, genomes = where
+    output, options = where
     if kind == "runs":
         from ..run.store import read_records
 
@@ -59,4 +58,4 @@ def _table(kind: str, pattern: str, where: tuple[Path, Path | None, dict[str, Pa
     if kind == "suites":
         return lists.suite_table(suites, pattern)
     tasks = (task for suite in suites for task in suite.tasks)
-    return lists.task_table(tasks, pattern, DataOptions(data_dir=data, offline=True, genomes=genomes))
+    return lists.task_table(tasks, pattern, options)

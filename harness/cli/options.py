@@ -11,6 +11,7 @@ from typer import Argument, Option
 from ..errors import RequestError, Unavailable
 
 if TYPE_CHECKING:
+    from ..data.sources import DataOptions
     from ..making import Loading
     from ..types import Adapter
 
@@ -158,6 +159,15 @@ def genomes(values: Sequence[str]) -> dict[str, Path]:
             raise RequestError(f"--genome {word!r}: write ASSEMBLY=FILE, as in GRCh38=hg38.fa.")
         found[name] = Path(file)
     return found
+
+
+def where(data: Path | None, genome: Sequence[str] = (), *, offline: bool = True) -> DataOptions:
+    """Where data are looked for; RequestError for a folder or a genome that is not there."""
+    from ..data.sources import DataOptions, require_places
+
+    options = DataOptions(data_dir=data, offline=offline, genomes=genomes(genome))
+    require_places(options)
+    return options
 
 
 def suites(names: Sequence[str], folders: Sequence[str]) -> list[str]:

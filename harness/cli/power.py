@@ -40,13 +40,13 @@ def power(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
         raise RequestError(f"--delta {delta:g} --alpha {alpha:g}: delta lies between 0 and 1, alpha between 0 and 0.5.")
     if not (task or suite):
         raise RequestError("power for which tasks? --task or --suite: `dnabench list tasks` prints them.")
-    from ..data.sources import DataOptions
     from ..registry import find_tasks
     from ..report.power import Question, plan_table, plan_tasks
     from .out import show_table
 
+    where = o.where(data)
     tasks = find_tasks(o.words(suite), o.words(task))
     question = Question(delta, metric, base_score, correlation, tasks_in_family, alpha)
-    plans = plan_tasks(tasks, question, DataOptions(data_dir=data, offline=True))
+    plans = plan_tasks(tasks, question, where)
     show_table(plan_table(plans, question), face)
     return 0

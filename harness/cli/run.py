@@ -45,10 +45,10 @@ def run(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
 ) -> int:
     """Score models on tasks and print a table; what is already there is not computed again."""
     face = o.form(format_name, as_json)
-    from ..data.load import DataOptions
     from ..registry import find_tasks
     from ..run.plan import Request, make_plan
 
+    where = o.where(data, genome, offline=offline)
     how = o.loading(adapter, init, trust_remote_code, offline, device)
     request = Request(
         models=o.adapters(model, o.model_args(model_args), as_name, how, absent=True),
@@ -60,7 +60,6 @@ def run(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
         limit=limit,
         fresh=fresh,
     )
-    where = DataOptions(data_dir=data, offline=offline, genomes=o.genomes(genome))
     plan = make_plan(request, output, where)
     return _print_plan(plan, face) if dry_run else _run(request, plan, (where, output, face, verbose))
 

@@ -32,11 +32,10 @@ def show(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
     face = o.form(format_name, as_json, piped="console")
     if face not in ("console", "md", "json"):
         raise RequestError(f"a page cannot be printed as {face}: console, md or json.")
-    from ..data.sources import DataOptions
     from ..report.page import page_json, page_text
     from .out import terminal_width
 
-    where = DataOptions(data_dir=data, offline=True, genomes=o.genomes(genome))
+    where = o.where(data, genome)
     page = _page(name, (where, output, published), model_args)
     print(page_json(page) if face == "json" else page_text(page, terminal_width(), face), end="")
     return 0

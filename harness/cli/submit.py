@@ -49,9 +49,7 @@ def submit(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
     and copied to -o with a model card.
     """
     face = o.form(format_name, as_json)
-    from ..data.sources import DataOptions
-
-    options = DataOptions(data_dir=data, offline=offline, genomes=o.genomes(genome))
+    options = o.where(data, genome, offline=offline)
     if predictions.is_dir():
         return _pack(predictions, output, options, face)
     if not (task and model):

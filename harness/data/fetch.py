@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dnabench.harness.errors import DataError, Unavailable
-from dnabench.harness.types import FileFacts, Progress, Suite, Task
+from dnabench.harness.types import FileFacts, Progress, Task
 
 from .identity import identify
 from .load import load_splits, read_file
@@ -28,16 +28,12 @@ class Fetched:
     """One sentence; empty where the file is here and is the right one."""
 
 
-def fetch_suite(suite: Suite, options: DataOptions, progress: Progress) -> list[Fetched]:
-    """Every file of every task of a suite, downloaded where it is not on this machine, and checked.
-
-    Nothing is raised for a file that cannot be had: its entry says why.
-    """
-    return [got for task in suite.tasks for got in fetch_task(task, options, progress)]
-
-
 def fetch_task(task: Task, options: DataOptions, progress: Progress) -> list[Fetched]:
-    """The files of one task, those that rows are made with first; `progress` is told each file that is here."""
+    """The files of one task, downloaded where they are not on this machine, and checked.
+
+    Those that rows are made with come first. `progress` is told each file that is here. Nothing is raised for a
+    file that cannot be had: its entry says why.
+    """
     done = []
     for split, known in (*((None, FileFacts(path)) for path in _needed(task)), *_files(task).items()):
         got = _fetch_part(task, known, options) if split is None else _fetch_file(task, split, known, options)

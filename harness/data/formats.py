@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dnabench.harness.errors import DataError, nearest
 
-from .opening import read_plain, text_of
+from .opening import text_of
 from .parquet import MAGIC, parquet_columns, parquet_names
 
 FASTA_SUFFIXES = (".fa", ".fasta", ".fna", ".fas")
@@ -47,17 +47,12 @@ class Columns:
     """Names of the columns of a file whose first line is a row already."""
 
 
-def read_rows(path: Path, columns: Columns, name: str) -> Rows:
-    """The rows of one file, by its content: csv, tsv, FASTA or parquet, plain or gzipped.
-
-    `name` is what errors call the file. Raises DataError with file and line, Unavailable for parquet without
-    pyarrow.
-    """
-    return parse_rows(read_plain(path, name), columns, name)
-
-
 def parse_rows(data: bytes, columns: Columns, name: str) -> Rows:
-    """The same from plain bytes; the name's ending tells csv from tsv."""
+    """The rows of a file from its plain bytes, by their content: csv, tsv, FASTA or parquet.
+
+    `name` is what errors call the file; its ending tells csv from tsv. Raises DataError with file and line,
+    Unavailable for parquet without pyarrow.
+    """
     suffix = Path(_plain_name(name)).suffix
     if data.startswith(MAGIC):
         return _pick(parquet_columns(data, name), (), columns, name)

@@ -197,6 +197,8 @@ def in_one_sentence(call: Callable[[], _Result], repository: Repository, file: s
     from huggingface_hub import errors
 
     where = f"{repository.kind} {repository.name} on the hub"
+    # Of a data set the sentence goes on: what to do is said where the file is missed.
+    mend = "" if repository.kind == "dataset" else ": fetch it where there is a network, or name a folder"
     try:
         return call()
     except errors.GatedRepoError:
@@ -204,14 +206,14 @@ def in_one_sentence(call: Callable[[], _Result], repository: Repository, file: s
         page = f"https://huggingface.co/{kind}{repository.name}"
         said = f"{where} is gated: ask for access on its page ({page}), then `hf auth login` or set HF_TOKEN"
     except errors.RevisionNotFoundError:
-        mend = "correct the suite's `hub.revision`" if repository.kind == "dataset" else "its page lists them"
-        said = f"{where} has no revision {repository.revision or 'main'!r}: {mend}"
+        known = "correct the suite's `hub.revision`" if repository.kind == "dataset" else "its page lists them"
+        said = f"{where} has no revision {repository.revision or 'main'!r}: {known}"
     except errors.RepositoryNotFoundError:
         said = f"{where} does not exist or is private: check the name, or `hf auth login`"
     except errors.OfflineModeIsEnabled:
         said = "the hub is not asked because HF_HUB_OFFLINE is set"
     except errors.LocalEntryNotFoundError:
-        said = f"{where} could not be reached"
+        said = f"{where} could not be reached{mend}"
     except errors.EntryNotFoundError:
         said = f"{where} has no file {file}"
     except errors.HfHubHTTPError as problem:
@@ -222,7 +224,7 @@ def in_one_sentence(call: Callable[[], _Result], repository: Repository, file: s
         # The client's network library changes with its versions: told by module, not by class.
         if type(problem).__module__.split(".")[0] not in _NETWORK:
             raise
-        said = f"{where} could not be reached ({type(problem).__name__})"
+        said = f"{where} could not be reached ({type(problem).__name__}){mend}"
     raise Unavailable(said) from None
 
 

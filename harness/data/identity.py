@@ -11,7 +11,7 @@ from dnabench.harness.errors import ChecksumError, DataError
 from dnabench.harness.sequence import lengths
 from dnabench.harness.types import FileFacts, Identity, Split, SplitFacts, Task
 
-from .fingerprint import canonical_csv, content_keys, fingerprint_labels, git_sha1
+from .fingerprint import canonical_csv, content_keys, fingerprint_labels, fingerprint_rows, git_sha1
 from .rows import Checked, class_counts, count_other_letters
 
 
@@ -56,7 +56,7 @@ def identify_part(part: Checked, seen: Seen, whole: SplitFacts, known: FileFacts
     Raises ChecksumError and DataError as `identify` does.
     """
     split = part.split
-    fingerprint = hashlib.sha256(canonical_csv(split.inputs, split.labels, split.target)).hexdigest()
+    fingerprint = fingerprint_rows(split.inputs, split.labels, split.target)
     identity = whole.identity
     if known is not None:
         if known.fingerprint not in (None, fingerprint):

@@ -1,7 +1,7 @@
 """Where a task's files are: beside the suite, under --data DIR, DNABENCH_DATA, the cache, or on the hub."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,15 +85,38 @@ def find_local(task: Task, facts: FileFacts, options: DataOptions) -> Found | No
     return None
 
 
+def require_places(options: DataOptions, tasks: Iterable[Task] = ()) -> None:
+    """Raises RequestError for a place that is named and is not there: --data, --genome, and for `tasks` DNABENCH_DATA.
+
+    That is the user's mistake and no task's: it is said once, before anything is run.
+    """
+    beside = all(task.source.embedded for task in tasks)
+    for folder, name in data_folders(options):
+        if name.startswith("--data") or not beside:
+            _require_folder(folder, name)
+    for name, file in (options.genomes or {}).items():
+        _require_genome(name, file)
+
+
+def _require_folder(folder: Path, name: str) -> None:
+    if not folder.is_dir():
+        raise RequestError(f"{name} is not a folder: name the folder that holds the data")
+
+
+def _require_genome(name: str, file: Path) -> None:
+    if not file.is_file():
+        folder = " that is no folder: join its chromosomes (cat chr*.fa > one.fa)" if file.is_dir() else ""
+        raise RequestError(f"--genome {name}={file}: {'name a file' if folder else 'there is no such file'}{folder}")
+
+
 def find_assembly(name: str, options: DataOptions) -> Path | None:
     """The FASTA file of an assembly: the one that --genome names, else `genomes/NAME.fa` in a data folder or the cache.
 
     Raises RequestError where --genome names a file that is not there.
     """
     given = (options.genomes or {}).get(name)
-    if given is not None and not given.is_file():
-        folder = " that is no folder: join its chromosomes (cat chr*.fa > one.fa)" if given.is_dir() else ""
-        raise RequestError(f"--genome {name}={given}: {'name a file' if folder else 'there is no such file'}{folder}")
+    if given is not None:
+        _require_genome(name, given)
     roots = [*(folder for folder, _ in data_folders(options)), cache_folder(options)]
     spelt = [f"{name}{suffix}{packed}" for suffix in _FASTA for packed in _PACKED]
     folders = [folder for root in roots for folder in (root / GENOMES, root) if folder.is_dir()]
@@ -139,8 +162,7 @@ def _roots(task: Task, options: DataOptions) -> Iterator[tuple[Path, str]]:
         yield Path(task.folder), "embedded"
         return
     for folder, name in data_folders(options):
-        if not folder.is_dir():
-            raise RequestError(f"{name} is not a folder: name the folder that holds the data")
+        _require_folder(folder, name)
         yield from ((folder / inner, "data folder") for inner in task.source.folders)
     # The cache is shared by all suites: a file that lies bare in it could be another suite's.
     named = [inner for inner in task.source.folders if inner != "."] or [task.suite]

@@ -13,7 +13,6 @@ import torch
 from numpy.typing import NDArray
 
 from ..errors import Unavailable
-from ..sequence import lengths as bases_of
 
 Index = NDArray[np.int64]
 Cut = Callable[[Index, int], list[Index]]
@@ -66,26 +65,6 @@ def shuffled_batches(lengths: Index, rows: int, draw: np.random.Generator) -> li
     pools = [pool[np.argsort(lengths[pool], kind="stable")] for pool in pools]
     batches = [pool[a : a + rows] for pool in pools for a in range(0, len(pool), rows)]
     return [batches[i] for i in draw.permutation(len(batches))]
-
-
-def in_batches(
-    function: Callable[[list[str]], NDArray[Any]],
-    sequences: Sequence[str],
-    budget: int,
-    lengths: Sequence[int] | Index | None = None,
-) -> NDArray[Any]:
-    """`function` over all sequences in token-budget batches, its rows put back into input order.
-
-    `lengths` are tokens per row, bases where it is not given. Where the accelerator's memory is full the
-    budget is halved for all that follows; Unavailable if a single row is too much.
-    """
-    sizes = bases_of(sequences) if lengths is None else np.asarray(lengths, np.int64)
-
-    def at_once(batch: Index) -> Callable[[], NDArray[Any]]:
-        part = function([sequences[i] for i in batch])
-        return lambda: part
-
-    return _in_order(over_batches([at_once], sizes, budget), len(sequences))
 
 
 def over_batches(
@@ -169,13 +148,3 @@ def halved(budget: int, batch: Index, lengths: Index) -> int:
 
 def _accelerator() -> str:
     return torch.cuda.get_device_name() if torch.cuda.is_available() else "this device"
-
-
-def _in_order(parts: list[tuple[Index, NDArray[Any]]], rows: int) -> NDArray[Any]:
-    if not parts:
-        return np.zeros((0, 0), np.float32)
-    first = parts[0][1]
-    table = np.empty((rows, *first.shape[1:]), first.dtype)
-    for batch, part in parts:
-        table[batch] = part
-    return table

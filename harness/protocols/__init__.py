@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import AdapterError, RequestError, nearest
+from ..errors import AdapterError, RequestError, Unavailable, nearest
 from ..metrics import find_metric
 from ..types import Adapter, Capability, Fit, InputKind, Inputs, Split, Task
 from .fit import TrainRows, model_name
@@ -30,6 +30,7 @@ __all__ = [
     "TrainRows",
     "choose",
     "configure",
+    "lacking",
     "pooled",
     "redrawn",
     "run_protocol",
@@ -122,6 +123,13 @@ def configure(
         protocol.check_task(config, task)
     config |= {DEV_FOLDS: folds} if folds else {}
     return dict(json.loads(json.dumps(config)))
+
+
+def lacking(name: str, config: Mapping[str, Any]) -> Unavailable | None:
+    """The package that a protocol needs for this configuration and that is not installed; None where all are there."""
+    protocol = _module(name)
+    found: Unavailable | None = protocol.lacking(config) if hasattr(protocol, "lacking") else None
+    return found
 
 
 def shared_options(name: str | None) -> tuple[str, ...]:

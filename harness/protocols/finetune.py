@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..engine.recipe import Recipe, read_recipe
-from ..errors import RequestError, needs_extra
+from ..errors import RequestError, Unavailable, needs_extra
 from ..metrics import METRICS, evaluate
 from ..types import Fit, Inputs, Split, Task
 from .fit import TrainRows, count_bases, dev_counts, output_kind, usable_dev
@@ -73,6 +73,15 @@ def implied(changes: Mapping[str, Any]) -> dict[str, Any]:
     return {key: zero for name in changes for key, zero in aside.get(name, {}).items() if key not in changes}
 
 
+def lacking(config: Mapping[str, Any]) -> Unavailable | None:
+    """The package that these settings need and that is not installed; None where all are there."""
+    if find_spec("torch") is None:
+        return needs_extra("torch", "torch")
+    if config["mode"] in ("lora", "ia3") and find_spec("peft") is None:
+        return needs_extra("peft", "finetune")
+    return None
+
+
 def finetune(adapter: Any, rows: TrainRows, test: Inputs, config: Mapping[str, Any], seed: int = 0) -> Fit:
     """Train the adapter's network from the given seed and give its outputs for the test rows, read once.
 
@@ -81,8 +90,8 @@ def finetune(adapter: Any, rows: TrainRows, test: Inputs, config: Mapping[str, A
     it then says the same of every test row.
     """
     recipe = check_config(config)
-    if find_spec("torch") is None:
-        raise needs_extra("torch", "torch")
+    if (absent := lacking(config)) is not None:
+        raise absent
     if bool(len(test.seconds)) != bool(len(rows.train.inputs.seconds)):
         raise RequestError("finetune: train and test must both hold pairs, or neither.")
     from ..engine.search import searched

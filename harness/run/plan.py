@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from ..data.load import DataOptions, load_splits
+from ..data.sources import require_places
 from ..errors import DnabenchError, RecordError, RequestError, nearest
-from ..protocols import PROTOCOLS, choose, configure, option_of, seeds_of, shared_options
+from ..protocols import PROTOCOLS, choose, configure, lacking, option_of, seeds_of, shared_options
 from ..types import Adapter, ModelInfo, RunRecord, Splits, Task
 from . import store
 from .memory import MEMORY
@@ -86,8 +86,10 @@ def make_plan(request: Request, root: Path | None, data: DataOptions) -> tuple[P
     """What is left to do for every model on every task, tasks first; `root` is the results folder or None.
 
     Reads data only where a record exists and the task file does not tell the fingerprints. Raises RequestError
-    for a protocol, recipe or option that does not exist. A record of a newer dnabench is left alone.
+    for a protocol, recipe, option or data folder that does not exist, Unavailable where no cell can be run without a
+    package that is not installed. A record of a newer dnabench is left alone.
     """
+    require_places(data, request.tasks)
     cells = [(_cell(request, model, task)) for task in request.tasks for model in request.models]
     _refuse_unused(request, [cell for cell, _ in cells])
     planned = []
@@ -98,20 +100,7 @@ def make_plan(request: Request, root: Path | None, data: DataOptions) -> tuple[P
             planned.append(Planned(cell, "not_applicable", obstacle))
         else:
             planned.append(_planned(cell, root, data, request.fresh))
-    return tuple(_without_repeats(planned))
-
-
-def describe(plan: Sequence[Planned]) -> list[str]:
-    """The plan in words, a line per cell and a line with the sums: what `--dry-run` prints."""
-    lines = []
-    for one in plan:
-        cell = one.cell
-        seeds = f" seeds {','.join(map(str, one.missing))}" if one.missing else ""
-        how = f"{cell.protocol}.{cell.recipe}@{cell.config7}" if cell.protocol else "—"
-        model = f"{cell.model.info.name}@{cell.id7}"
-        lines.append(f"{one.state:<14} {cell.task.name:<28} {model:<24} {how}{seeds}: {one.reason}")
-    counts = Counter(one.state for one in plan)
-    return [*lines, f"{len(plan)} cells: " + ", ".join(f"{n} {state}" for state, n in sorted(counts.items()))]
+    return _with_packages(_without_repeats(planned))
 
 
 def id7(info: ModelInfo) -> str:
@@ -178,6 +167,19 @@ def _planned(cell: Cell, root: Path | None, data: DataOptions, fresh: bool) -> P
         why = "asked for afresh" if fresh else "a model held in memory has no lasting identity"
         return Planned(cell, "to run", why, cell.seeds, path, afresh=True)
     return _compared(cell, path, record, data)
+
+
+def _with_packages(plan: Sequence[Planned]) -> tuple[Planned, ...]:
+    """The plan, its cells without what has to be installed first; Unavailable where that leaves nothing to do."""
+    absent = [lacking(one.cell.protocol, one.cell.config) if one.missing else None for one in plan]
+    found = tuple(
+        replace(one, state="unavailable", reason=str(lacks), missing=(), path=None) if lacks else one
+        for one, lacks in zip(plan, absent, strict=True)
+    )
+    first = next(filter(None, absent), None)
+    if first is not None and all(one.state in ("unavailable", "not_applicable") for one in found):
+        raise first
+    return found
 
 
 def _compared(cell: Cell, path: Path, record: RunRecord, data: DataOptions) -> Planned:

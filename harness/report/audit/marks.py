@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...types import RunRecord, Score
@@ -105,8 +105,3 @@ def _signed(metric: str, value: float) -> float:
 
     spec = METRICS.get(metric)
     return -value if spec is not None and spec.best == spec.low else value
-
-
-def by_task(marks: Mapping[str, Trivial]) -> list[str]:
-    """The marks as footnotes, a line per task."""
-    return [f"{task}: {mark.sentence}" for task, mark in sorted(marks.items())]

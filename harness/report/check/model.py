@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import AdapterError
+from ...protocols import lacking
 from ...sequence import reverse_complements
 from ...types import Inputs, Split, Target
 from .findings import Finding, guarded, raised
@@ -40,13 +41,15 @@ METHODS = {
 
 
 def check_model(adapter: Any) -> Iterator[Finding]:
-    """Findings about one adapter, promise by promise."""
+    """Findings about one adapter, promise by promise; Unavailable for a network where torch is not installed."""
     name = getattr(getattr(adapter, "info", None), "name", type(adapter).__name__)
     yield guarded(name, "info", lambda: _info(name, adapter))
     yield guarded(name, "capabilities", lambda: _capabilities(name, adapter))
     for capability in sorted(set(adapter.capabilities) & set(METHODS)):
         if any(not callable(getattr(adapter, m, None)) for m in METHODS[capability]):
             continue
+        if capability == "module" and (absent := lacking("finetune", {"mode": "full"})) is not None:
+            raise absent
         yield from _check_capability(f"{name} {capability}", adapter, capability)
 
 
