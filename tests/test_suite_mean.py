@@ -10,7 +10,7 @@ import pytest
 from compare_records import BINARY, compared, operand, record, rows
 from sklearn.metrics import matthews_corrcoef
 
-from dnabench.harness.report import compare as comparing
+from dnabench.harness.report.compare import compare as comparing
 from dnabench.harness.report.compare.operands import Operand
 from dnabench.harness.stats.joint import joint
 from dnabench.harness.stats.suite import suite_mean
