@@ -17,11 +17,14 @@ def task_state(task: Task, options: DataOptions) -> State:
 
     `unavailable`: the suite knows no place to download its files from: bring them by hand (`--data DIR`).
     """
-    found = [find_local(task, facts, options) for facts in _files(task)]
-    if not all(found):
-        return "needs download" if task.source.hub_repo else "unavailable"
-    places = task.source.kind in ("intervals", *MADE) or any(one and one.path.is_dir() for one in found)
-    places = places or (task.source.kind == "matlab" and any(one and is_places(one.path) for one in found))
+    found = []
+    for facts in _files(task):
+        one = find_local(task, facts, options)
+        if one is None:  # the other files need not be looked for
+            return "needs download" if task.source.hub_repo else "unavailable"
+        found.append(one.path)
+    places = task.source.kind in ("intervals", *MADE) or any(path.is_dir() for path in found)
+    places = places or (task.source.kind == "matlab" and any(map(is_places, found)))
     genomes = task_genomes(task, options) if places else {}
     return "ready" if all(genomes.values()) else "needs genome"
 
