@@ -11,8 +11,13 @@ from pathlib import Path
 # Before numpy and torch start threads: those of two workers on two cores wait for each other, for most of the time.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import hypothesis
 import numpy as np
 import pytest
+
+# What fails once fails again, and nothing fails because a machine is slow. HYPOTHESIS_PROFILE=default draws anew.
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 # The folder tests/coverage stands on the path and would pass for the package `coverage`, which numba asks for.
 if getattr(importlib.util.find_spec("coverage"), "origin", None) is None:

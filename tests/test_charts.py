@@ -116,7 +116,7 @@ def test_names_of_points_do_not_cover_each_other() -> None:
 
 
 @given(st.lists(st.tuples(numbers, numbers, numbers), max_size=6))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_any_numbers_give_a_picture_inside_its_frame(rows: list[tuple[float | None, ...]]) -> None:
     made = [Bar(f"row {i}", *row) for i, row in enumerate(rows)]
     for text in (charts.forest(made), charts.bars(made)):
@@ -127,7 +127,7 @@ def test_any_numbers_give_a_picture_inside_its_frame(rows: list[tuple[float | No
 
 
 @given(st.floats(-1e9, 1e9), st.floats(1e-6, 1e9))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_an_axis_holds_its_values_between_round_ends(low: float, span: float) -> None:
     scale = svg.axis([low, low + span], 0, 100)
     slack = 1e-6 * max(1.0, abs(low) + span)

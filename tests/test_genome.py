@@ -65,7 +65,7 @@ def test_windows_equal_slices_of_the_text_on_both_strands(tmp_path: Path, name: 
         assert minus == reverse_complement(plus)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**32))
 def test_any_windows_of_yeast_equal_slices_of_the_text(yeast: dict[str, str], seed: int) -> None:
     draw = random.Random(seed)
@@ -172,7 +172,7 @@ def test_a_compressed_genome_is_unpacked_once_into_the_cache(
 
 
 @given(st.data())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_views_of_a_packed_genome_are_its_windows_and_share_its_memory(data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as folder:
         genome = write_fasta(Path(folder, "g.fa"), TINY)

@@ -51,7 +51,7 @@ def one_hot(predicted: np.ndarray, classes: int) -> np.ndarray:
 
 
 @given(st.integers(1, 60), st.integers(2, 9), st.integers(0, 2**32 - 1), st.integers(1, 9), st.integers(1, 9))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_label_metrics_equal_sklearn_with_few_rows_and_absent_classes(
     n: int, classes: int, seed: int, true_in: int, called_in: int
 ) -> None:
@@ -68,7 +68,7 @@ def test_label_metrics_equal_sklearn_with_few_rows_and_absent_classes(
 
 
 @given(st.integers(2, 80), st.integers(0, 2**32 - 1), st.integers(0, 3))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_ranking_metrics_equal_sklearn_with_and_without_ties(n: int, seed: int, decimals: int) -> None:
     rng = np.random.default_rng(seed)
     truth, score = rng.integers(0, 2, n), np.round(rng.random(n), decimals)
@@ -87,7 +87,7 @@ def test_ranking_metrics_equal_sklearn_with_and_without_ties(n: int, seed: int, 
 
 
 @given(st.integers(3, 80), st.integers(0, 2**32 - 1), st.sampled_from([0, 1, 12]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_value_metrics_equal_scipy_and_sklearn(n: int, seed: int, decimals: int) -> None:
     rng = np.random.default_rng(seed)
     truth = np.round(rng.normal(size=n), decimals)

@@ -121,7 +121,7 @@ def test_windows_weigh_by_their_bases_and_crops_keep_what_they_say() -> None:
         embed(one, ["ACGT", sequence], Reading(long="refuse"))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     length=st.integers(1, 400),
     family=st.sampled_from(FAMILIES),

@@ -16,7 +16,7 @@ from dnabench.adapters.ports.selective_scan import scan, selective_scan
 
 
 @given(st.integers(1, 70), st.integers(1, 3))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_the_scan_in_chunks_equals_the_recurrence_step_by_step(length: int, batch: int) -> None:
     parts = scan_inputs(batch, length)
     expected = step_by_step(*(part.double() for part in parts))

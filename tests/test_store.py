@@ -70,7 +70,7 @@ def test_keys_are_sorted_and_the_schema_number_is_there(tmp_path: Path) -> None:
     assert content["schema"] == 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     outputs=hnp.arrays(np.float32, hnp.array_shapes(min_dims=3, max_dims=3, max_side=6)),
     column=st.sampled_from(["int", "text", "float"]),
