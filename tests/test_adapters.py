@@ -140,6 +140,8 @@ def test_nearest_prefers_the_same_sequence_then_the_other_strand() -> None:
     assert both.predict(Inputs([row, other])).argmax(1).tolist() == [0, 1]
     single = Nearest(k=4).fit(split([other, "ACGT" * 8], [1, 0]), split([], []))
     assert single.predict(Inputs([row])).tolist() == [[0.0, 1.0]]
+    short = Nearest(k=10).fit(split(["AACGC", "CCCCC"], [1, 0]), split([], []))
+    assert short.predict(Inputs([reverse_complement("AACGC")])).tolist() == [[0.0, 1.0]], "too short for a k-mer"
 
 
 def test_copies_with_two_labels_vote_and_strangers_get_the_class_frequencies() -> None:

@@ -62,6 +62,11 @@ def test_a_callable_gets_a_record_with_scores_and_predictions(task: dnabench.Tas
     assert isinstance(record.outputs(), dnabench.Predictions)
 
 
+def test_a_limit_keeps_that_many_rows_and_the_record_says_partial(task: dnabench.Task) -> None:
+    record = dnabench.run("gc", task, limit=20)
+    assert (record.status, record.protocol["limit"], len(record.outputs().truth)) == ("partial", 20, 20)  # type: ignore[misc]
+
+
 def test_a_torch_module_is_measured_and_left_as_it_was(task: dnabench.Task) -> None:
     torch = pytest.importorskip("torch")
 
@@ -149,6 +154,9 @@ def test_records_that_cannot_be_compared_say_why(task: dnabench.Task, write_suit
     one, other = dnabench.run("gc", task), dnabench.run("gc", dnabench.load_suite(write_suite(("a", "b"))).tasks[1])
     with pytest.raises(RequestError, match="mine/a and mine/b"):
         dnabench.compare(one, other)
+    for change in ({"key": {**one.key, "data": other.key["data"]}}, {"task": {**one.task, "version": 2}}):
+        with pytest.raises(RequestError, match="mine/a with different data or versions"):
+            dnabench.compare(one, replace(one, **change))
     with pytest.raises(RequestError, match="no task in common"):
         dnabench.compare([one], [other])
     with pytest.raises(RequestError, match="two records of mine/a"):

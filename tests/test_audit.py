@@ -19,13 +19,21 @@ from dnabench.harness.audit.leaks import score_without
 from dnabench.harness.audit.near import find_binary, near_duplicates
 from dnabench.harness.audit.overlap import overlaps, undeclared
 from dnabench.harness.audit.second import second_opinion
+from dnabench.harness.audit.strands import compositions, strand_facts
 from dnabench.harness.cli import run_words
+from dnabench.harness.data.folds import fold_splits
 from dnabench.harness.data.load import DataOptions, load_splits
 from dnabench.harness.errors import DataError
 from dnabench.harness.registry import find_tasks, load_suite
+from dnabench.harness.report.audit import audit as audit_page
 from dnabench.harness.report.audit.audit import TaskAudit
+from dnabench.harness.report.audit.html import Drawn, html_page
 from dnabench.harness.report.audit.marks import leak_marks, trivial_marks
 from dnabench.harness.report.audit.page import shortcut_table
+from dnabench.harness.report.page import Page, Section
+from dnabench.harness.report.render import Table
+from dnabench.harness.run.store import StoredRecord
+from dnabench.harness.sequence import canonical
 from dnabench.harness.stats.intervals import score_predictions
 from dnabench.harness.types import (
     Dependence,
@@ -69,11 +77,12 @@ def test_planted_leaks_are_all_found(write_suite: SuiteWriter) -> None:
     task = load_suite(write_suite(("a",))).tasks[0]
     fresh = drawn(40)
     train = rows("train", [*fresh[:18], fresh[0], fresh[1] + "ACGT"], [0, 1] * 9 + [1, 0], start=[0] * 20)
-    test = rows("test", [fresh[0], fresh[1], fresh[2][:40] + fresh[30][:20], *fresh[31:40]], [0, 1] * 6)
+    planted = [fresh[0], fresh[1], fresh[2][:40] + fresh[30][:20], "CAGT" + fresh[3]]
+    test = rows("test", [*planted, *fresh[32:40]], [0, 1] * 6)
     facts = audit_fully(task, splits_of(train, test))
     assert facts.leaks["duplicates"].tolist() == [True, True] + [False] * 10
-    assert facts.leaks["words"].tolist() == [True, True, True] + [False] * 9
-    assert facts.leaks["contained"].tolist() == [False, True] + [False] * 10
+    assert facts.leaks["words"].tolist() == [True] * 4 + [False] * 8
+    assert facts.leaks["contained"].tolist() == [False, True, False, True] + [False] * 8
     assert facts.found["contradictions"] == {"sequences": 1, "rows": 2}
     said = " ".join(finding.text for finding in findings(facts.found))
     assert "2 of 12 (16.7 %) test rows stand in train" in said
@@ -94,17 +103,59 @@ def test_a_row_agrees_where_most_of_its_words_in_train_stand_under_its_own_label
 
 
 def test_every_fold_is_compared_with_its_own_training_rows(write_suite: SuiteWriter) -> None:
-    task = dataclasses.replace(load_suite(write_suite(("a",))).tasks[0], split_rule=SplitRule("kfold", folds=2))
-    fresh = drawn(30)
-    fold = [0, 1] * 15
-    twice = [*fresh, fresh[0], fresh[1]]
-    test = rows("test", twice, [0, 1] * 16, fold=[*fold, 1, 1])
-    none = rows("train", [], [])
-    facts = audit_fully(task, splits_of(none, test))
-    # fresh[0] stands in both folds; the two copies of fresh[1] lie in one fold and are no leak.
-    known = np.flatnonzero(facts.leaks["words"])
-    assert set(known.tolist()) <= {0, 30}
+    rule = SplitRule("kfold", folds=2)
+    task = dataclasses.replace(load_suite(write_suite(("a",))).tasks[0], split_rule=rule)
+    fresh = drawn(40)
+    # Twenty rows stand once in each fold; the two copies of the next lie in one fold and are no leak.
+    texts = [*(text for one in fresh[:20] for text in (one, one)), fresh[20], fresh[20], *fresh[21:]]
+    fold = [0, 1] * 20 + [0, 0] + [0, 1] * 9 + [1]
+    test = rows("test", texts, [fresh.index(text) % 3 % 2 for text in texts], fold=fold)
+    expected = np.zeros(len(texts), bool)
+    for train, _, at in fold_splits(test, rule):
+        expected[at] = [texts[i] in train.sequences for i in at]
+    facts = audit_fully(task, splits_of(rows("train", [], []), test))
+    assert 0 < expected.sum() < 40
+    assert facts.leaks["duplicates"].tolist() == facts.leaks["words"].tolist() == expected.tolist()
     assert facts.found["rows"]["folds"] == 2
+    assert facts.found["duplicates"]["test_in_train"] == expected.sum()
+    assert (facts.found["words"]["label_agrees"], facts.found["words"]["any_other_label"]) == (1.0, 0.0)
+    train, _, at = next(iter(fold_splits(test, rule)))
+    known = {canonical(text[i : i + 10]) for text in train.sequences for i in range(51)}
+    left = [texts[i] for i in at if not expected[i]]
+    alike = [any(canonical(text[i : i + 10]) in known for i in range(51)) for text in left]
+    assert facts.found["twins"].get("rows", 0) == sum(alike)
+
+
+def test_twins_on_either_strand_contradict_each_other_unless_the_strand_matters(write_suite: SuiteWriter) -> None:
+    task = load_suite(write_suite(("a",))).tasks[0]
+    splits = splits_of(rows("train", ["AACC", "GGTT", "CCCA"], [0, 1, 1]), rows("test", ["CATA"], [0]))
+    for matters, count in ((False, 2), (True, 0)):
+        facts = audit_fully(dataclasses.replace(task, strand_matters=matters), splits)
+        assert facts.found["duplicates"]["contradictory"] == count
+
+
+def test_no_word_reaches_from_one_sequence_of_a_pair_into_the_other(write_suite: SuiteWriter) -> None:
+    task = load_suite(write_suite(("a",))).tasks[0]
+    whole = drawn(1, length=40)[0]
+    train, test = (
+        dataclasses.replace(rows(name, [whole[:cut]], [0]), inputs=Inputs([whole[:cut]], [whole[cut:]]))
+        for name, cut in (("train", 25), ("test", 15))
+    )
+    assert audit_fully(task, splits_of(train, test)).found["words"]["test_rows"] == 0
+
+
+def test_without_places_chromosomes_are_still_counted(write_suite: SuiteWriter) -> None:
+    task = load_suite(write_suite(("a",))).tasks[0]
+    train = rows("train", drawn(2), [0, 1], chromosome=["1", "3"])
+    test = rows("test", drawn(4, 1), [0, 1] * 2, chromosome=["1", "1", "1", "2"])
+    places = audit_fully(task, splits_of(train, test)).found["places"]
+    assert places == {"test_chromosomes": 2, "shared_chromosomes": 1, "share_on_shared_chromosomes": 0.75}
+
+
+def test_other_strands_and_palindromes_are_told_apart_and_n_is_no_base() -> None:
+    found = strand_facts(Inputs(["ACGT", "AAC", "GTT", "CCA"]), Inputs(["TTT"]))
+    assert found == {"rows_with_other_strand": 2, "palindromes": 1}
+    assert compositions(["GCNN", "NN"])[0].tolist() == [1.0, 0.0]
 
 
 def test_facts_are_kept_and_a_damaged_file_is_made_anew(write_suite: SuiteWriter, tmp_path: Path) -> None:
@@ -133,6 +184,12 @@ def test_limited_rows_have_facts_of_their_own(write_suite: SuiteWriter) -> None:
     task = load_suite(write_suite(("a",))).tasks[0]
     whole, few = (load_splits(task, DataOptions(limit=limit)) for limit in (None, 20))
     assert facts_key(task, whole) != facts_key(task, few)
+    others = (
+        {"split_rule": SplitRule("fixed", seed=1)},
+        {"strand_matters": True},
+        {"target": Target("class", ("a", "b"))},
+    )
+    assert len({facts_key(task, whole), *(facts_key(dataclasses.replace(task, **one), whole) for one in others)}) == 4
 
 
 def test_rows_at_other_places_or_in_other_folds_have_facts_of_their_own(write_suite: SuiteWriter) -> None:
@@ -191,6 +248,21 @@ def test_scores_without_leaked_rows_are_those_of_the_other_rows() -> None:
     assert found.difference == pytest.approx(whole - alone)
 
 
+def test_rows_that_stand_four_times_in_one_group_make_the_difference_no_surer() -> None:
+    rng = np.random.default_rng(5)
+    truth, leaked = rng.integers(0, 2, 90), rng.random(90) < 0.3
+    called = np.where(rng.random(90) < 0.8, truth, 1 - truth)
+    test_set = TestSet(TWO, Dependence(groups="family"), "stream")
+
+    def interval(times: int) -> tuple[float | None, float | None]:
+        one = predictions_of(np.repeat(truth, times), np.repeat(called, times))
+        one = dataclasses.replace(one, columns={"family": np.repeat(np.arange(90), times)})
+        found = score_without(one, np.repeat(leaked, times), "accuracy", test_set)
+        return found.low, found.high
+
+    assert interval(4) == pytest.approx(interval(1))
+
+
 def test_nothing_remains_where_all_rows_are_leaked() -> None:
     truth = np.array([0, 1] * 20)
     with pytest.raises(DataError, match="no score remains"):
@@ -211,6 +283,7 @@ def test_a_task_is_marked_where_a_trivial_rule_reaches_the_best_models_interval(
     assert "gc alone has Matthews correlation (MCC) 0.510, within the interval of the best model here" in mark.sentence
     assert trivial_marks(models) == {}
     assert trivial_marks([record("gc", 0.5, 0.4, 0.6)]) == {}
+    assert trivial_marks([*models, dataclasses.replace(record("gc", 0.9, 0.8, 1.0), status="partial")]) == {}
 
 
 def test_runs_of_one_model_are_told_apart_by_their_protocol(write_suite: SuiteWriter) -> None:
@@ -222,6 +295,34 @@ def test_runs_of_one_model_are_told_apart_by_their_protocol(write_suite: SuiteWr
     one = TaskAudit(task, records=records)
     assert [one.name_of(r).partition(" (")[0] for r in records] == ["cnn probe", "cnn finetune"]
     assert [row[0].partition(" (")[0] for row in shortcut_table(one).rows] == ["cnn finetune", "cnn probe"]
+
+
+def test_beside_the_shortcuts_stand_full_records_of_these_very_rows(
+    write_suite: SuiteWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = load_suite(write_suite(("a",))).tasks[0]
+    splits = splits_of(rows("train", drawn(2), [0, 1]), rows("test", drawn(2, 1), [0, 1]))
+    data = {name: facts.fingerprint for name, facts in splits.facts.items()}
+    fresh = record("gc", 0.3, 0.1, 0.9, task.name)
+
+    def kept(model: str, **change: object) -> StoredRecord:
+        one = dataclasses.replace(record(model, 0.5, 0.1, 0.9, task.name), key={"data": data})
+        return StoredRecord(Path("r.json"), dataclasses.replace(one, **change))  # type: ignore[arg-type]
+
+    others = (kept("limited", status="partial"), kept("elsewhere", key={"data": {"test": "other rows"}}))
+    stored = (kept("kmer"), kept("gc"), *others)
+    monkeypatch.setattr(audit_page, "_shortcuts", lambda *_: [fresh])
+    found = audit_page._records(task, splits, {}, audit_page.Asked(DataOptions(), stored))
+    assert [one.model["name"] for one in found] == ["gc", "kmer"]
+    assert found[0] is fresh
+
+
+def test_nothing_on_a_page_can_become_markup() -> None:
+    bad = "<i>&"
+    section = Section(bad, {bad: bad}, Table(bad, (bad,), ((bad,),), (bad,)), (bad,))
+    text = html_page([Drawn(Page(bad, bad, [section], bad))] * 2)
+    assert bad not in text
+    assert text.count("&lt;i&gt;&amp;") >= 2 * 7
 
 
 def test_windows_of_a_genome_that_overlap_train_are_leaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,6 +355,13 @@ def test_unions_and_undeclared_overlaps_are_told_apart() -> None:
     assert [(u.whole, u.parts) for u in unions] == [("s/all", ("s/a", "s/b"))]
     left = undeclared(pairs, {"s/all": ["s/a", "s/b"], "s/c": ["s/all"]})
     assert [(p.first, p.second, p.shared) for p in left] == [("s/a", "s/c", 1)]
+
+
+def test_the_share_of_near_duplicates_is_one_of_test_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dnabench.harness.audit.near.find_binary", lambda: "mmseqs")
+    monkeypatch.setattr("dnabench.harness.audit.near._search", lambda *_: [(0, 5), (2, -1)])
+    found = near_duplicates(drawn(4), drawn(10, 1))
+    assert found == {"rows": 1, "share": 0.25, "nearest": {0: 5}}
 
 
 @pytest.mark.slow

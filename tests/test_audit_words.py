@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dnabench.harness.audit.contained import contained_rows
-from dnabench.harness.audit.twins import nearest_rows, twin_facts
+from dnabench.harness.audit.twins import nearest_rows, shuffled_facts, twin_facts
 from dnabench.harness.audit.words import memory_sentence, shared_words, word_index
 from dnabench.harness.sequence import canonical, reverse_complement
 
@@ -130,6 +130,19 @@ def test_substituted_twins_are_found_and_ordinary_rows_are_not() -> None:
 
     assert facts(labels)["substituted_twins"] is True
     assert facts(rng.permutation(labels))["substituted_twins"] is False
+
+
+def test_rows_that_are_known_to_stand_in_train_are_no_twins() -> None:
+    train = ["ACGGTTCAAGTCCTGA", "CCATAGGCATTGACCA"]
+    found = nearest_rows([train[0], train[1] + "A"], train)
+    facts = twin_facts(found, np.array([1, 1]), np.array([1, 0]), np.array([True, False]))
+    assert (facts["rows"], facts["opposite"]) == (1, 1.0)
+
+
+def test_a_row_on_the_other_strand_is_no_shuffle() -> None:
+    row = "AACAAGAAAACC"
+    assert shuffled_facts([reverse_complement(row), row], [row], None)["test_rows"] == 0
+    assert shuffled_facts([reverse_complement("AAGAACAAAACC")], [row], None)["test_rows"] == 1
 
 
 def test_too_much_work_is_skipped_with_the_reason() -> None:

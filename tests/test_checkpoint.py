@@ -168,7 +168,7 @@ def test_another_training_does_not_find_the_checkpoint(cache: Path, monkeypatch:
         monkeypatch.setenv("DNABENCH_CACHE", str(cache.parent))
 
 
-def test_options_and_labels_that_leave_the_first_weights_alone_are_another_training(cache: Path) -> None:
+def test_whatever_its_numbers_depend_on_makes_a_training_another_one(cache: Path) -> None:
     from dataclasses import replace
 
     from dnabench.harness.engine.recipe import Recipe
@@ -178,20 +178,34 @@ def test_options_and_labels_that_leave_the_first_weights_alone_are_another_train
     from dnabench.harness.types import ModelInfo
 
     class Pooled(Model):
-        def __init__(self, pooling: str) -> None:
-            self.info = ModelInfo("small", "small", 1, options={"pooling": pooling})
+        """The seed plays no part in its first weights."""
 
-    def name(pooling: str, dev: Split) -> str:
-        given = rows()
-        objective = objective_of(dev.target, given.train.labels)
-        course = Course(Pooled(pooling), given.train, TEST, objective, _exam(dev, objective, QUICK), 3)
+        def __init__(self, pooling: str, start: float) -> None:
+            self.info, self.start = ModelInfo("small", "small", 1, options={"pooling": pooling}), start
+
+        def module(self, outputs: int, length: int) -> Any:
+            made = super().module(outputs, length)
+            for tensor in made.parameters():
+                torch.nn.init.constant_(tensor, self.start)
+            return made
+
+    def name(train: Split, dev: Split, *, pooling: str = "cls", start: float = 0.1, seed: int = 3) -> str:
+        objective = objective_of(dev.target, train.labels)
+        course = Course(Pooled(pooling, start), train, TEST, objective, _exam(dev, objective, QUICK), seed)
         course.train(Recipe(max_steps=1, device="cpu"))
         return course.checkpoints[0].path.name
 
-    dev = rows().dev
-    assert name("cls", dev) == name("cls", dev)
-    others = {name("cls", dev), name("mean", dev), name("cls", replace(dev, labels=1 - dev.labels))}
-    assert len(others) == 3
+    def paired(rows: Split, shift: int) -> Split:
+        return replace(rows, inputs=Inputs(rows.sequences, [*rows.sequences[shift:], *rows.sequences[:shift]]))
+
+    train, dev = rows().train, rows().dev
+    known = [name(train, dev), name(train, dev, pooling="mean"), name(train, dev, start=0.2), name(train, dev, seed=4)]
+    for split_ in (train, dev):
+        changed = (replace(split_, labels=1 - split_.labels), replace(split_, inputs=Inputs(split_.sequences[::-1])))
+        known += [name(*((one, dev) if split_ is train else (train, one))) for one in changed]
+    known += [name(paired(train, a), paired(dev, b)) for a, b in ((1, 1), (2, 1), (1, 2))]
+    assert name(train, dev) == known[0]
+    assert len({*known}) == len(known) == 11
 
 
 def test_a_training_that_diverges_leaves_nothing_behind(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -257,14 +271,27 @@ def test_a_folder_that_cannot_be_written_is_a_warning(
 
 
 def test_a_checkpoint_is_due_after_its_seconds(tmp_path: Path) -> None:
-    checkpoint = Checkpoint(tmp_path / "x.safetensors", 0.05)
+    checkpoint = Checkpoint(tmp_path / "x.safetensors", 1000.0, last=time.monotonic() - 1001)
     assert not Checkpoint(tmp_path / "x", 1000.0).due()
-    time.sleep(0.06)
     assert checkpoint.due()
     checkpoint.save({"a": torch.arange(3.0)}, {"b": [1, 0.1]})
+    assert not checkpoint.due()
     found = checkpoint.load()
     assert found is not None
     assert found[0]["a"].tolist() == [0.0, 1.0, 2.0]
     assert found[1] == {"b": [1, 0.1]}
     checkpoint.remove()
     assert checkpoint.load() is None
+
+
+def test_a_checkpoint_of_another_version_or_of_other_parts_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint, other = (place(tmp_path, parts) for parts in ([b"ab", b"c"], [b"a", b"bc"]))
+    assert checkpoint is not None
+    assert other is not None
+    assert checkpoint.path != other.path
+    checkpoint.save({"a": torch.ones(1)}, {})
+    monkeypatch.setattr("dnabench.harness.engine.checkpoint.SCHEMA", 99)
+    assert checkpoint.load() is None
+    assert "schema 1, not 99" in capsys.readouterr().err

@@ -74,6 +74,24 @@ def test_coordinates_are_read_from_the_genome_class_by_class(data: Path) -> None
     assert len(splits.train) + len(splits.dev) == 100
 
 
+def test_classes_of_several_genomes_are_read_each_from_its_own(data: Path) -> None:
+    """Human against worm: both have a chromosome of that name."""
+    asked = task()
+    words = {"negative": "a.fa", "positive": "b.fa"}
+    for file, base in (("a.fa", "A"), ("b.fa", "C")):
+        (data / file).write_text(f">chrI\n{base * 60}\n")
+    for split in ("train", "test"):
+        for i, name in enumerate(words):
+            lines = [f"{row},chrI,{row},{row + 20 + i},+" for row in range(20)]
+            path = data / "toy" / split / f"{name}.csv.gz"
+            path.write_bytes(gzip.compress(("id,region,start,end,strand\n" + "\n".join(lines) + "\n").encode()))
+    both = replace(asked, source=replace(asked.source, options={"genomes": words}))
+    files = {**asked.source.files, "dev": FileFacts("toy/test")}
+    test = load_splits(replace(both, source=replace(both.source, files=files)), DataOptions(data_dir=data)).test
+    assert list(test.sequences) == ["A" * 20] * 20 + ["C" * 21] * 20
+    assert set(test.columns["chromosome"]) == {"chrI"}
+
+
 def test_text_files_and_fasta_give_the_same_rows_as_coordinates(data: Path, tmp_path: Path) -> None:
     whole = load_splits(task(), DataOptions(data_dir=data))
     other = tmp_path / "other"

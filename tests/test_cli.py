@@ -17,7 +17,7 @@ import pytest
 from dnabench.harness.cli import run_words
 from dnabench.harness.cli.options import model_args, overrides, seeds, words
 from dnabench.harness.cli.spellings import respell
-from dnabench.harness.errors import RequestError
+from dnabench.harness.errors import RequestError, Unavailable
 
 SUITE = """
 suite: toy
@@ -345,6 +345,44 @@ def test_a_page_says_nothing_of_an_option_that_nobody_gave(toy: Path, capsys) ->
     shown = capsys.readouterr().out
     assert "the hub was not asked; get it with `dnabench fetch gue`" in " ".join(shown.split())
     assert "--offline" not in shown
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the hub was asked for; it has nothing."""
+    names: list[str] = []
+
+    def ask(what, *_):
+        names.append(what.name)
+        raise Unavailable(f"{what.name} could not be reached")
+
+    monkeypatch.setattr("dnabench.harness.data.sources._from_hub", ask)
+    monkeypatch.setattr("dnabench.harness.data.checkpoints._listed", ask)
+    return names
+
+
+WITH_HUB = (
+    "run -m gc -t gue/mouse_0",
+    "fetch gue/mouse_0",
+    "submit p.csv -t gue/mouse_0 --as mine",
+    "fetch org/none-1",
+)
+
+
+@pytest.mark.parametrize("line", WITH_HUB)
+def test_offline_no_command_asks_the_hub(line: str, toy: Path, asked: list[str], capsys) -> None:
+    (toy / "p.csv").write_text("score\n1\n")
+    assert run_words(line.split()) > 0
+    assert set(asked) == {"org/none-1" if "org" in line else "gue/mouse_0"}
+    asked.clear()
+    assert run_words([*line.split(), "--offline"]) > 0
+    assert not asked
+
+
+@pytest.mark.parametrize("line", ["data audit gue/mouse_0", "show gue/mouse_0", "list tasks gue/mouse"])
+def test_what_only_looks_never_asks_the_hub(line: str, toy: Path, asked: list[str], capsys) -> None:
+    run_words(line.split())
+    assert not asked
 
 
 def test_fetch_says_of_every_file_what_it_is(toy: Path, capsys) -> None:

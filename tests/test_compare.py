@@ -10,9 +10,10 @@ from compare_records import compared, operand, record, rows
 from sklearn.metrics import accuracy_score, matthews_corrcoef
 
 from dnabench.harness.errors import RequestError
-from dnabench.harness.report.compare.compare import _unseen_in_mean
+from dnabench.harness.report.compare.compare import Comparison, _unseen_in_mean
 from dnabench.harness.report.compare.operands import Operand
-from dnabench.harness.report.compare.table import compare_table
+from dnabench.harness.report.compare.table import compare_table, p_text, verdict_text
+from dnabench.harness.report.tables import number
 from dnabench.harness.stats.multiple import holm
 from dnabench.harness.stats.paired import Difference
 from dnabench.harness.stats.verdict import Rules, equivalent, verdict
@@ -21,12 +22,19 @@ from dnabench.harness.types import Score
 
 def test_a_clear_difference_is_said_with_its_interval_and_in_the_right_direction() -> None:
     a, b = rows("toy/x", 0.6, model=1), rows("toy/x", 0.9, model=2)
-    one = compared(operand("a", record("a", a)), operand("b", record("b", b)))[0]
+    sides = [operand("a", record("a", a)), operand("b", record("b", b))]
+    one = compared(*sides)[0]
     values = [accuracy_score(p.truth, p.outputs[0].argmax(axis=1)) for p in (a, b)]
     assert one.scores == pytest.approx(values)
     assert one.difference is not None
     assert one.difference.value == pytest.approx(values[1] - values[0])
     assert one.verdict == "better"
+    assert (one.difference.low, one.difference.high) == pytest.approx(
+        tuple(one.difference.value + z * one.difference.se for z in (-1.959964, 1.959964))  # type: ignore[operator]
+    )
+    table = compare_table([one], sides, Rules())
+    assert "difference [95%]" in table.head
+    assert any("the 90% interval lies inside ±0.01" in note for note in table.notes)
     back = compared(operand("b", record("b", b)), operand("a", record("a", a)))[0]
     assert back.verdict == "worse"
     assert back.difference is not None
@@ -125,6 +133,49 @@ def test_holes_are_listed_with_their_reason_and_left_out_of_the_mean() -> None:
     assert table.rows[1][1:7] == ("—",) * 6
     assert table.rows[-1][0] == "toy: mean of 1/4 tasks"
     assert table.rows[-1][3] == table.rows[0][3]
+
+
+def test_every_number_of_a_comparison_stands_in_its_own_column_and_unrounded_in_the_data() -> None:
+    first, second = (
+        [rows(f"toy/{t}", 0.7 + 0.1 * k, model=k, start=1000 * i) for i, t in enumerate("xy")] for k in (0, 1)
+    )
+    a = operand("a", *(record("a", said) for said in [*first, rows("toy/z", 0.7, start=5000)]))
+    b = operand("b", *(record("b", said) for said in second), record("b", None, "toy/z"))
+    found = compared(a, b)
+    table = compare_table(found, [a, b], Rules())
+    for one, row, datum in zip(found, table.rows, table.data, strict=True):
+        made = one.difference
+        assert (datum["kind"], datum["tasks"], datum["tasks_missing"]) == (
+            ("mean", 2, 1) if one.tasks else ("task", 1, 0)
+        )
+        assert (datum["reference"], datum["model"]) == ("a", "b")
+        if made is None:
+            assert (datum["verdict"], datum["value"], datum["note"]) == (None, None, "b failed: out of memory")
+            continue
+        assert (datum["reference_value"], datum["value"], datum["difference"]) == (*one.scores, made.value)
+        assert datum["difference"] == pytest.approx(datum["value"] - datum["reference_value"])
+        assert datum["low"] < datum["difference"] < datum["high"]
+        assert (datum["se"], datum["p"], datum["p_holm"], datum["p_step_down"]) == (made.se, one.p, one.p_holm, None)
+        assert (datum["p_bh_exploratory"], datum["detectable"]) == (one.p_bh, one.detectable)
+        assert (datum["rows"], datum["effective_rows"]) == ((None, 1200) if one.tasks else (600, 600))
+        texts = dict(zip(table.head, row, strict=True))
+        assert (texts["a"], texts["b"]) == (number(one.scores[0]), number(one.scores[1]))
+        assert (texts["p"], texts["p (Holm)"]) == (p_text(one.p), p_text(one.p_holm))
+        assert texts["could show"] == number(one.detectable)
+    assert any("Holm: over 2 comparisons, means among themselves" in note for note in table.notes)
+    assert "mean: over the tasks that all models have; nothing is filled in for the others" in table.notes
+
+
+def test_a_clear_difference_that_is_too_small_to_matter_is_said_to_be_both() -> None:
+    small = Difference("accuracy", 0.004, 0.002, 0.006, 0.0001, 0.001)
+    one = Comparison("toy/x", "b", "accuracy", "a", (0.7, 0.704), small, p=0.0001, verdict="better", inside=True)
+    assert verdict_text(one, Rules()) == "better, but within ±0.01"
+    assert verdict_text(replace(one, inside=False), Rules()) == "better"
+    noted = replace(small, note="7 of 640 resamples have no answer and were left out")
+    assert verdict_text(replace(one, difference=noted, verdict="undecided"), Rules()) == "undecided"
+    assert verdict_text(replace(one, difference=noted, verdict="undecided", p=None), Rules()).startswith(
+        "undecided: 7 of"
+    )
 
 
 def test_long_reasons_that_are_alike_share_a_footnote() -> None:

@@ -182,6 +182,17 @@ def test_stepping_down_is_never_less_sure_than_holm_by_much_and_keeps_the_order(
     assert all(row["p_holm"] is None for row in table.data)
 
 
+def test_a_full_record_stands_before_a_partial_one_and_both_before_a_failure(tmp_path: Path) -> None:
+    said = rows("toy/x", 0.7)
+    saved(tmp_path, record("b", said))
+    for name, statuses in (("a", ("partial", "ok", "failed")), ("c", ("failed", "partial"))):
+        for number, status in enumerate(statuses):
+            numbers = None if status == "failed" else said
+            saved(tmp_path, record(name, numbers, "toy/x", status=status), f"{number:07x}")
+    found = operands(["a", "b", "c"], tmp_path)
+    assert [one.records["toy/x"].status for one in found] == ["ok", "ok", "partial"]
+
+
 def test_the_summary_gives_mean_rank_and_win_rate_of_the_tasks_that_all_have() -> None:
     def of(name: str, correct: float, tasks: str) -> Operand:
         said = [rows(f"toy/{t}", correct, model=len(name) + ord(t), start=1000 * ord(t)) for t in tasks]
@@ -197,6 +208,12 @@ def test_the_summary_gives_mean_rank_and_win_rate_of_the_tasks_that_all_have() -
     assert [found[m]["win_rate"] for m in ("a", "bb", "ccc")] == pytest.approx([0, 0.5, 1])
     assert [found[m]["beaten_by_none"] for m in ("a", "bb", "ccc")] == [False, False, True]
     assert found["ccc"]["value"] == pytest.approx(compared(*group)[-1].scores[1])
+    assert [(found[m]["place_first"], found[m]["place_last"]) for m in ("a", "bb", "ccc")] == [(3, 3), (2, 2), (1, 1)]
+    assert [row[-1] for row in summary.rows] == ["3", "2", "1 (beaten by none)"]
+    for row in summary.data:
+        for name in ("", "mean_rank_", "win_rate_"):
+            middle = row[name.rstrip("_") or "value"]
+            assert row[f"{name}low"] <= middle <= row[f"{name}high"]
 
 
 def command(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:

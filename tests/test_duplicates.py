@@ -59,6 +59,7 @@ def test_contradictions_count_all_rows_of_a_doubtful_sequence() -> None:
     assert contradictory_rows(train, test) == 2
     assert contradictory_rows(train, test, both_strands=False) == 0
     assert contradictory_rows(split_of(["AC", "AC", "AC"], [0, 0, 1])) == 3
+    assert contradictory_rows(split_of(["AC", "AC", "AC"], [1, 0, 0])) == 3
     assert contradictory_rows(split_of([], [])) == 0
 
 

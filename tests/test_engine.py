@@ -47,6 +47,14 @@ def test_training_batches_hold_every_row_once_and_repeat(lengths: list[int], row
     assert all((a == b).all() for a, b in zip(batches, again, strict=True))
 
 
+def test_training_batches_of_like_rows_come_in_random_order() -> None:
+    sizes = np.arange(64, dtype=np.int64) % 16
+    batches = [sizes[batch] for batch in shuffled_batches(sizes, 8, np.random.default_rng(0))]
+    assert max(int(np.ptp(batch)) for batch in batches) <= 2, "little of a batch is padding"
+    first = [int(batch[0]) for batch in batches]
+    assert first not in (sorted(first), sorted(first, reverse=True))
+
+
 def worked(function: Callable[[list[int]], Any], lengths: list[int], budget: int) -> list[Any]:
     """What one worker makes of the rows' lengths in batches, each entry put back where its row stood."""
 
@@ -81,6 +89,17 @@ def test_a_full_memory_halves_the_budget_and_loses_no_row() -> None:
     assert [size for size in sizes if size > 20] == [72, 36], "each failure halves what the batch took"
 
 
+def test_memory_that_is_full_at_a_later_batch_loses_no_row() -> None:
+    lengths, calls = [2, 9, 3, 8, 2, 7, 9, 1], iter(range(99))
+
+    def full_once(batch: list[int]) -> list[int]:
+        if next(calls) == 1:
+            raise torch.cuda.OutOfMemoryError
+        return batch
+
+    assert worked(full_once, lengths, 20) == lengths
+
+
 @pytest.mark.parametrize(
     ("error", "expected", "message"),
     [
@@ -110,6 +129,7 @@ def global_state() -> tuple[Any, ...]:
 
 def test_a_reproducible_stretch_leaves_no_trace_even_when_it_fails() -> None:
     torch.set_num_threads(2)
+    torch.set_float32_matmul_precision("high")
     before = global_state()
     draws = []
     for _ in range(2):
@@ -117,9 +137,13 @@ def test_a_reproducible_stretch_leaves_no_trace_even_when_it_fails() -> None:
             draws.append(torch.rand(3).tolist())
             assert torch.are_deterministic_algorithms_enabled()
             assert torch.get_num_threads() == 1
+            assert torch.get_float32_matmul_precision() == "highest"
             raise KeyError
     assert draws[0] == draws[1]
     assert global_state() == before
+    torch.set_float32_matmul_precision("highest")
+    with reproducible(8, CPU):
+        assert torch.rand(3).tolist() != draws[0], "another seed, other draws"
 
 
 def test_a_missing_accelerator_is_said() -> None:
@@ -169,6 +193,11 @@ def test_every_schedule_is_that_of_transformers(schedule: Any, warmup: dict[str,
         oracle.step()
 
 
+def test_a_share_of_steps_to_warm_up_over_is_rounded_up_as_transformers_does() -> None:
+    recipe = Recipe(learning_rate=1.0, warmup_ratio=0.1, schedule="constant")
+    assert [recipe.rate(step, 25) for step in range(4)] == pytest.approx([0, 1 / 3, 2 / 3, 1])
+
+
 def test_a_schedule_may_end_above_zero() -> None:
     for schedule in ("linear", "cosine"):
         recipe = Recipe(learning_rate=2.0, warmup_steps=0, schedule=schedule, final_rate=0.1)
@@ -203,6 +232,12 @@ def test_a_sure_network_keeps_the_order_of_its_rows() -> None:
     outputs = objective_of(TWO, np.array([0, 1])).outputs(raw)
     assert outputs.dtype == np.float32
     assert 0 < outputs[1, 0] < outputs[0, 0] < outputs[2, 0] == 1.0
+
+
+def test_values_that_are_all_the_same_are_standardised_to_zero() -> None:
+    objective = objective_of(Target("value"), np.array([3.0, 3.0]))
+    assert objective.labels(np.array([3.0, 3.0])).tolist() == [[0.0], [0.0]]
+    assert objective.outputs(np.array([[0.0]])).tolist() == [[3.0]]
 
 
 def test_a_shape_that_would_broadcast_to_a_wrong_loss_is_refused() -> None:

@@ -117,6 +117,19 @@ def test_a_published_configuration_has_the_number_of_parameters_on_the_card(name
         assert parameters(build(PUBLISHED[name])) == card.checkpoints[name].parameters
 
 
+@pytest.mark.parametrize(
+    ("family", "rows"), [("dnabert", 4101), ("dnabert", 69), ("generator", 4128), ("nucleotide-transformer", 4107)]
+)
+def test_as_many_bases_as_a_context_holds_fill_its_tokens(family: str, rows: int) -> None:
+    card, config = card_named(family), {"vocab_size": rows}
+    tokens, bases = card.context(config)
+    assert tokens is not None
+    assert bases is not None
+    tokenizer = card.tokenizer(config, None)
+    full, more = (len(tokenizer.encode(("ACGTT" * n)[:n]).ids) for n in (bases, bases + 6))
+    assert full == tokens < more
+
+
 @pytest.mark.parametrize("name", list(CONTEXTS))
 def test_the_context_is_what_the_model_was_built_for(name: str) -> None:
     (card,) = [card for card in cards().values() if card.serves(PUBLISHED[name])]

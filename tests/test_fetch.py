@@ -234,6 +234,19 @@ def test_genomes_of_drawn_windows_are_fetched_and_the_windows_proved(server: Hub
     assert notes[0].startswith("3 files, s/drawn train windows the first of them, are missing: needs the genome GRCh38")
 
 
+def test_peaks_a_library_and_genomes_come_before_the_rows_that_are_made_of_them(options: DataOptions) -> None:
+    asked = {
+        "genome": "g.fa",
+        "peaks": {"a": "a.narrowPeak", "b": "b.narrowPeak"},
+        "join": {"file": "lib.fa", "column": "id"},
+        "bins": {"size": 10, "window": 20, "chromosomes": {"train": ["1"]}},
+    }
+    source = Source("peaks", {"train": FileFacts("train bins")}, options=asked)
+    task = Task("s/bins", 1, "Bins", "sequence", Target("multilabel", ("a", "b")), "auroc", (), source)
+    got = fetch_task(task, replace(options, offline=True), quiet)
+    assert [one.file for one in got] == ["g.fa", "a.narrowPeak", "b.narrowPeak", "lib.fa", "train bins"]
+
+
 def test_missing_files_are_told_once_by_cause_and_stay_single_as_data(options: DataOptions) -> None:
     said: list[str] = []
     offline = replace(options, offline=True)

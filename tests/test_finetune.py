@@ -84,6 +84,43 @@ def test_the_same_seed_gives_the_same_bytes_whatever_the_process_did_before(brie
     assert other.outputs.tobytes() != briefly.outputs.tobytes()
 
 
+def test_another_seed_begins_with_other_weights_and_reads_the_rows_in_another_order() -> None:
+    starts, reads = [], []
+
+    class Watched(CNN):
+        def module(self, outputs: int, length: int) -> Any:
+            made = super().module(outputs, length)
+            starts.append(made.embeddings.weight.detach().tolist())
+            return made
+
+        def collate(self, sequences: Sequence[str]) -> Any:
+            reads.append(list(sequences))
+            return super().collate(sequences)
+
+    for seed in (0, 1):
+        finetune(Watched(), ROWS, TEST.inputs, {**QUICK, "max_steps": 1}, seed)
+    assert starts[0] != starts[1]
+    assert len(reads[0]) == len(reads[len(reads) // 2]) == QUICK["batch_size"]
+    assert set(reads[0]) != set(reads[len(reads) // 2])
+
+
+@pytest.mark.parametrize("longest", ["train", "dev", "test"])
+@pytest.mark.parametrize("second", [False, True])
+def test_a_network_is_built_for_the_longest_row_of_all(longest: str, second: bool) -> None:
+    class Told(CNN):
+        def module(self, outputs: int, length: int) -> Any:
+            raise AdapterError(f"built for {length} bases")
+
+    def side(name: str) -> Split:
+        unit = "C" if name == "dev" else "A"
+        rows, others = [unit * 60] * 20, [unit * (99 if name == longest else 60)] * 20
+        return Split(name, Inputs(rows, others) if second else Inputs(others), np.zeros(20, np.int64), TWO)
+
+    train, dev, test = (side(name) for name in ("train", "dev", "test"))
+    with pytest.raises(AdapterError, match="built for 99 bases"):
+        finetune(Told(), TrainRows(train, dev), test.inputs, QUICK, 0)
+
+
 def test_the_record_tells_what_was_chosen(learnt: Fit) -> None:
     chosen = dict(learnt.chosen)
     assert json.loads(json.dumps(chosen)) == chosen

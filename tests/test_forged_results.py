@@ -112,11 +112,19 @@ FACTS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "dependence": lambda c: c["task"]["dependence"].update(groups=None),
     "metric is accuracy": lambda c: c["task"].update(metric="accuracy"),
     "fingerprint": lambda c: c["key"]["data"].update(test="0" * 64),
+    "its data fingerprints are not those of the rows here": lambda c: c["key"]["data"].update(train="0" * 64),
     "no score by the task's own metric": lambda c: c["scores"].pop("mcc"),
     "replicates": lambda c: c["replicates"][0].update(name="seed 9"),
     "no whole record": lambda c: c["task"].pop("target"),
     "must have no scores": lambda c: c.update(status="failed"),
 }
+
+
+def test_a_record_of_some_rows_is_held_against_these_rows(tmp_path: Path) -> None:
+    dnabench.run("gc", "yeast/promoter", limit=60, out=tmp_path)
+    (found,) = check_results(tmp_path)
+    assert found.verdict == "ok"
+    assert "labels are the task's" in found.text
 
 
 @pytest.mark.parametrize("reason", FACTS)

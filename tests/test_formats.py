@@ -1,5 +1,6 @@
 """Readers: every format gives the same rows, every bad file one clear sentence."""
 
+import csv
 import gzip
 from pathlib import Path
 
@@ -198,6 +199,8 @@ def test_labels_may_be_class_names_or_their_numbers() -> None:
         assert check_rows(read(data), named, "train", "a").split.labels.tolist() == [1, 0]
     swapped = Target("class", ("1", "0"))
     assert check_rows(read(CSV), swapped, "train", "a").split.labels.tolist() == [0, 1]
+    missing = Target("class", ("NA", "other"))
+    assert check_rows(read(b"sequence,label\nA,other\nC,NA\n"), missing, "train", "a").split.labels.tolist() == [1, 0]
 
 
 def test_label_sets_are_digits_of_zero_and_one() -> None:
@@ -209,8 +212,9 @@ def test_label_sets_are_digits_of_zero_and_one() -> None:
 
 
 def test_a_quoted_sequence_may_be_longer_than_the_csv_module_allows() -> None:
-    long = "ACGT" * 50_000
+    long, usual = "ACGT" * 50_000, csv.field_size_limit()
     assert read(f'sequence,label\n"{long}",1\n'.encode()).sequences == [long]
+    assert csv.field_size_limit() == usual
 
 
 def test_values_are_finite_numbers() -> None:

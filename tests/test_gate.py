@@ -84,6 +84,7 @@ def test_a_trained_model_is_tested_one_sided_against_the_margin_with_the_seeds_o
     reach = student.ppf(0.95, made.freedom) * made.se
     assert (made.low, made.high) == pytest.approx((made.value - reach, made.value + reach))
     assert "t(" in made.method or np.isinf(made.freedom)
+    assert "change [90%]" in gate_table(judged([trained(0.9)], [trained(0.8, model=1)])).head
 
 
 def test_noise_is_neither_a_failure_nor_a_pass_where_little_can_be_shown() -> None:
@@ -195,6 +196,37 @@ def test_one_seed_speaks_of_this_checkpoint_and_borrows_the_noise_of_the_other_s
     assert five.change.se > alone.se
 
 
+def test_every_number_of_a_gate_stands_in_its_own_column_and_unrounded_in_the_data() -> None:
+    rules = GateRules(strict=True, resamples=640)
+    base = [probe(0.7), trained(0.9, task="toy/y", seeds=3), trained(0.8, task="toy/z", seeds=3)]
+    new = [probe(0.695, model=1), *(trained(c, task=f"toy/{t}", seeds=1, model=1) for c, t in ((0.6, "y"), (0.8, "z")))]
+    made = judged(base, [*new, probe(0.5, name="gc")], rules)
+    table = gate_table(made)
+    for one, row, datum in zip(made.cells, table.rows, table.data, strict=True):
+        change = one.change
+        assert change is not None
+        assert (datum["base"], datum["new"], datum["change"]) == (*one.scores, change.value)
+        assert datum["change"] == pytest.approx(datum["new"] - datum["base"])
+        assert (datum["rows"], datum["power"], datum["exact"]) == (600, one.power, one.task == "toy/x")
+        texts = dict(zip(table.head[1:], row[1:], strict=True))
+        assert (texts["BASE"], texts["NEW"]) == tuple(f"{score:.3f}" for score in one.scores)
+        if one.exact:
+            assert (datum["p_drop"], datum["p_holm"], datum["low"]) == (None, None, None)
+            continue
+        assert (datum["p_drop"], datum["p_holm"]) == (change.p, one.p_holm)
+        assert datum["low"] < datum["change"] < datum["high"]
+        assert (datum["seeds_base"], datum["seeds_new"]) == (3, 1)
+        assert texts["power"] == f"{100 * (one.power or 0):.0f}%"
+    powers = [one.power or 0.0 for one in made.cells]
+    weak, together = sum(power < 0.8 for power in powers), max(0.0, 1 - sum(1 - power for power in powers))
+    notes = "\n".join(table.notes)
+    assert f"below 80% in {weak} of 3 cells, all at once in at least {100 * together:.0f}%" in notes
+    assert "both sides' seeds (3 and 1); Holm over 2 tests:" in notes
+    assert "1 cell of NEW without one in BASE: not judged" in notes
+    assert "it is taken to vary as the 3 of the other (net on toy/y, net on toy/z)" in notes
+    assert not notes.startswith("BASE:")
+
+
 def test_lost_and_newly_failed_cells_fail_and_what_had_no_score_is_undecided() -> None:
     failed = record("kmer", None, "toy/y", error="out of memory")
     here = [probe(0.7), probe(0.7, task="toy/y")]
@@ -225,6 +257,7 @@ def test_cells_that_only_new_has_are_counted_and_not_judged() -> None:
         ({"key": {"data": {"train": "a", "test": "rows of toy/x"}}}, "data changed: dev rows"),
         ({"task": {"version": 2}}, "data changed: task version 1 → 2"),
         ({"task": {"metric": "mcc"}}, "data changed: task metric accuracy → mcc"),
+        ({"task": {"target": {"kind": "class", "classes": ["1", "0"]}}}, "data changed: classes"),
         ({"key": {"harness": 2}}, "protocol changed: harness None → 2"),
         ({"key": {"protocol": {"config": {"epochs": 5}}}}, "protocol changed: config None → {'epochs': 5}"),
         ({"protocol": {"recipe": "other"}}, "protocol changed: recipe default → other"),

@@ -39,6 +39,16 @@ def test_few_groups_of_rows_keep_their_few_degrees_of_freedom() -> None:
     assert moderated([found])[0].freedom < 30
 
 
+def test_few_seeds_count_by_their_number_and_never_less_than_their_degrees_of_freedom() -> None:
+    base, new = (rows("toy/x", 0.8, model=m, seeds=s) for m, s in ((1, 3), (2, 2)))
+    found = spread((base, new), "accuracy", TestSet(BINARY, Dependence(), "stream"), 128)
+    assert (found.freedom, found.share) == (3.0, pytest.approx(1 / 3 + 1 / 2))
+    scores = [np.mean(p.outputs.argmax(axis=2) == p.truth, axis=1) for p in (base, new)]
+    assert found.observed == pytest.approx(sum(((s - s.mean()) ** 2).sum() for s in scores) / 3)
+    made = Spread(examples=0.0, observed=2.0, by_rows=1.0, freedom=4.0, share=1.0).noise(2.0, 4.0)
+    assert (made.error, made.freedom) == (1.0, 4.0)
+
+
 def test_a_rare_class_has_no_noise_to_speak_of() -> None:
     from dataclasses import replace
 

@@ -61,12 +61,15 @@ def test_several_genomes_of_several_files_are_read_in_the_order_of_the_rows(tmp_
     (tmp_path / "c.fa").write_text(">chr1\nTTTTTT\n")
     genomes = {"first": (tmp_path / "a.fa", tmp_path / "b.fa"), "second": (tmp_path / "c.fa",)}
     windows = [Window("chr2", 3, 6), Window("chr1", 0, 2), Window("1", 3, 6, "-"), Window("chr2", 4, 8, "-")]
-    names = ["first", "second", "first", "first"]
-    assert read_places(genomes, names, windows, "t.tsv", pad=True) == ["GTT", "TT", "GGT", "NNAA"]
+    windows.append(Window("2", 0, 3))
+    names = ["first", "second", "first", "first", "first"]
+    assert read_places(genomes, names, windows, "t.tsv", pad=True) == ["GTT", "TT", "GGT", "NNAA", "GGG"]
     with pytest.raises(DataError, match=r"chr2:4-8 is not a window of b\.fa"):
         read_places(genomes, names, windows, "t.tsv", pad=False)
     with pytest.raises(DataError, match=r"chr9:0-1 .* no such chromosome"):
         read_places(genomes, ["first"], [Window("chr9", 0, 1)], "t.tsv", pad=False)
+    with pytest.raises(DataError, match=r"t\.tsv, line 7: chr9:0-1"):
+        read_places(genomes, ["first"], [Window("chr9", 0, 1, row=7)], "t.tsv", pad=True)
 
 
 def test_other_bytes_than_the_task_was_made_from_are_refused(tmp_path: Path) -> None:
@@ -101,6 +104,18 @@ def test_another_build_is_refused_and_the_right_one_named(tmp_path: Path) -> Non
     check_assembly(path, "hg19")
     with pytest.raises(DataError, match=r"not hg38: its chr21 has 48,129,895 .* 46,709,983 \(GRCh37 has as many\)"):
         check_assembly(path, "hg38")
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_genome_found_under_an_assembly_s_name_has_its_lengths_to_the_base(tmp_path: Path, more: int) -> None:
+    path = tmp_path / "genomes" / "sacCer3.fa"
+    path.parent.mkdir()
+    path.write_text(f">I\n{'A' * (230_218 + more)}\n")
+    if not more:
+        assert genomes_of(task_with(genome="sacCer3"), DataOptions(data_dir=tmp_path)) == {"": (path,)}
+        return
+    with pytest.raises(DataError, match="not sacCer3: its I has 230,219 bases, that of sacCer3 230,218"):
+        genomes_of(task_with(genome="sacCer3"), DataOptions(data_dir=tmp_path))
 
 
 def test_the_real_chromosome_20_of_grch37_is_told_from_grch38() -> None:

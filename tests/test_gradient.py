@@ -14,7 +14,7 @@ from torch.nn import functional  # noqa: E402
 
 from dnabench.harness.engine import gradient  # noqa: E402
 from dnabench.harness.engine.devices import choose_devices, possible_precision  # noqa: E402
-from dnabench.harness.engine.gradient import Learner, Rows  # noqa: E402
+from dnabench.harness.engine.gradient import Learner, Network, Rows  # noqa: E402
 from dnabench.harness.engine.recipe import Recipe  # noqa: E402
 from dnabench.harness.engine.targets import objective_of  # noqa: E402
 from dnabench.harness.engine.training import Lesson, train  # noqa: E402
@@ -93,6 +93,49 @@ def test_labels_of_tracks_weigh_by_bins_that_have_one() -> None:
     assert values.loss(torch.zeros(2, 2, 1), labels) == pytest.approx(1.0), "standardised: the variance is 1"
 
 
+@pytest.mark.parametrize("budget", [3, 100])
+def test_a_batch_of_tracks_in_passes_has_the_mean_loss_of_its_labelled_bins(budget: int) -> None:
+    class Bins(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = torch.nn.Linear(1, 2)
+
+        def forward(self, x: Any) -> Any:
+            return self.layer(x[..., None])
+
+    def collate(sequences: Sequence[str]) -> Any:
+        return {"x": torch.tensor([[float("ACGT".index(base)) for base in row] for row in sequences])}
+
+    torch.manual_seed(0)
+    module, rows = Bins(), ["ACG", "TTA", "GCA"]
+    labels = torch.tensor([[0, 1, -100], [-100, -100, 1], [1, 0, 1]])
+    objective = objective_of(Target("class", ("a", "b")), labels.numpy())
+    expected = functional.cross_entropy(
+        module(**collate(rows)).detach().flatten(0, 1), labels.flatten(), ignore_index=-100
+    )
+    lesson = Lesson(rows, labels, objective.loss, weight=objective.weight)
+    learner = Learner(Network(module, collate), lesson, Recipe(device="cpu", tokens_per_pass=budget))
+    assert float(learner.step(np.arange(3), Rows(rows), 0.0)) == pytest.approx(float(expected))
+
+
+def test_a_scaled_gradient_is_clipped_as_it_is_and_an_infinite_one_is_a_step_skipped() -> None:
+    recipe = Recipe(device="cpu", clip=1e-3, epsilon=1e-2, batch_size=8)
+    ends = []
+    for scaled in (False, True):
+        network = small_learner()
+        learner = Learner(network, Lesson(SEQUENCES, LABELS, functional.cross_entropy), recipe)
+        if scaled:
+            learner.scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+        learner.step(np.arange(8), Rows(SEQUENCES[:8]), 1e-2)
+        ends.append(torch.cat([p.detach().flatten() for p in network.module.parameters()]))
+    assert learner.skipped == 0
+    assert float((ends[0] - ends[1]).abs().max()) < 1e-6
+    learner.lesson = Lesson(SEQUENCES, LABELS, lambda raw, labels: raw.sum() * float("inf"))
+    learner.step(np.arange(8), Rows(SEQUENCES[:8]), 1e-2)
+    assert learner.skipped == 1
+    assert torch.equal(ends[1], torch.cat([p.detach().flatten() for p in network.module.parameters()]))
+
+
 def test_half_precision_runs_where_it_can() -> None:
     assert possible_precision(CPU, "float16") == "float32"
     assert choose_devices("cpu", "all") == (CPU,)
@@ -104,6 +147,7 @@ def test_half_precision_runs_where_it_can() -> None:
         losses[done.recipe.precision, precision] = done.losses
     assert losses["float32", "float16"] == losses["float32", "float32"]
     assert losses["bfloat16", "bfloat16"] == pytest.approx(losses["float32", "float32"], abs=0.02)
+    assert losses["bfloat16", "bfloat16"] != losses["float32", "float32"]
 
 
 def test_every_loss_is_that_of_transformers_trainer(tmp_path: Path) -> None:

@@ -58,6 +58,12 @@ def test_bca_equals_scipys_on_the_same_resamples() -> None:
     assert ours == pytest.approx(tuple(made.confidence_interval), abs=1e-9)
 
 
+def test_bca_has_ends_where_no_resample_lies_on_one_side_of_the_score() -> None:
+    values = np.linspace(0.5, 0.6, 101)
+    for estimate in (0.4, 0.7):
+        assert np.isfinite(bca(values, estimate, 0.01, 0.95)).all()
+
+
 def test_scores_of_one_replicate_get_bca_and_correlations_the_percentile() -> None:
     truth, scores = simulate(400)
     made = score_predictions(predict(truth, scores), METRICS, PLAIN)
@@ -114,6 +120,10 @@ def test_the_bound_of_a_perfect_mcc_is_its_worst_value_with_three_errors() -> No
     called = truth.copy()
     called[-3:] = 0
     assert low == pytest.approx(matthews_corrcoef(truth, called), abs=0.002)
+    wrong = 239 * (1 - 0.05 ** (1 / 239))
+    cells = ((59 - wrong, 0.0, wrong, 180.0), (59.0, wrong, 0.0, 180 - wrong))  # TP, FP, FN, TN
+    each = [(tp * tn - fp * fn) / np.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)) for tp, fp, fn, tn in cells]
+    assert low == pytest.approx(min(each), abs=1e-9)
 
 
 def test_a_constant_prediction_is_what_it_is() -> None:
@@ -144,6 +154,17 @@ def test_an_undefined_metric_stays_none_and_the_others_are_scored() -> None:
     assert "one class" in made["auroc"].note
 
 
+def test_a_metric_that_one_replicate_lacks_has_neither_mean_nor_interval() -> None:
+    truth, scores = np.random.default_rng(0).normal(size=(2, 50))
+    keys, both = np.arange(50, dtype=np.uint64), np.stack([scores, np.full(50, 0.3)])[..., None]
+    said = Predictions("t/x", "value", keys, truth, both, ("seed 0", "seed 1"))
+    made = score_predictions(said, ["spearman", "mse"], TestSet(Target("value"), FREE, "s"), resamples=128)
+    lacking = made["spearman"]
+    assert (lacking.value, lacking.low, lacking.high, lacking.per_replicate[1]) == (None, None, None, None)
+    assert lacking.note.endswith("; 1 of 2 replicates have no value")
+    assert made["mse"].low is not None
+
+
 def test_resamples_without_an_answer_are_counted_in_the_note() -> None:
     groups = np.repeat(np.arange(60), 5)
     truth = (groups < 3).astype(np.int64)
@@ -158,13 +179,15 @@ def test_resamples_without_an_answer_are_counted_in_the_note() -> None:
 def test_many_groups_are_resampled_whole_and_few_get_a_t() -> None:
     truth, scores = simulate(600)
     many, few, fewest = (np.arange(600) % g for g in (120, 20, 5))
-    predictions = predict(truth, scores, many=many, few=few, fewest=fewest)
+    uneven = np.maximum(np.arange(600) - 120, 0) // 8  # one of 128 rows, 59 of 8
+    predictions = predict(truth, scores, many=many, few=few, fewest=fewest, uneven=uneven)
     methods = {}
-    for column in ("many", "few", "fewest"):
+    for column in ("many", "few", "fewest", "uneven"):
         score = score_predictions(predictions, ["mcc"], TestSet(BINARY, Dependence(groups=column), "s"))["mcc"]
         methods[column] = (score.method, score.note)
     assert methods["many"] == ("BCa over 120 groups (many, G_eff 120.0), 10,048 resamples", "")
     assert methods["few"] == ("influence functions over 20 groups (few, G_eff 20.0), t(19.0)", "")
+    assert methods["uneven"][0] == "influence functions over 60 groups (uneven, G_eff 17.9), t(16.9)"
     assert methods["fewest"][1] == "no claim: about 5.0 independent groups, fewer than 10"
     with pytest.raises(DataError, match="no column 'chromosome'"):
         score_predictions(predictions, ["mcc"], TestSet(BINARY, Dependence(groups="chromosome"), "s"))
@@ -202,6 +225,16 @@ def test_rows_that_repeat_in_groups_widen_the_interval() -> None:
     )
     width = [s.high - s.low for s in (wide, narrow) if s.high is not None and s.low is not None]
     assert width[0] / width[1] == pytest.approx(2.0, rel=0.1)
+
+
+def test_a_row_of_a_stratified_test_set_contributes_what_it_differs_by_from_its_class() -> None:
+    truth = np.repeat([0, 1], [30, 10])
+    design = design_of(predict(truth, np.zeros((1, 40))), TestSet(BINARY, Dependence(stratified=True), "s"))
+    rows = np.random.default_rng(0).normal(size=(2, 40))
+    expected = np.concatenate(
+        [part - part.mean(axis=1, keepdims=True) for part in (rows[:, :30], rows[:, 30:])], axis=1
+    )
+    assert design.by_unit(rows) == pytest.approx(expected)
 
 
 def test_a_stratified_test_set_is_resampled_within_classes() -> None:

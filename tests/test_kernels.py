@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import rankdata, spearmanr
 
-from dnabench.harness.errors import RequestError
+from dnabench.harness.errors import RequestError, Unavailable
 from dnabench.harness.metrics import METRICS, evaluate
 from dnabench.harness.stats import bootstrap as routes
 from dnabench.harness.stats.bootstrap import Backend, bootstrap
@@ -161,6 +161,9 @@ def test_a_small_table_never_waits_for_a_compiler_and_a_large_one_gets_it(monkey
         assert routes.kernels("auto", seconds[1]).__name__.endswith("numba")
     with pytest.raises(RequestError, match="auto, numpy or numba"):
         routes.kernels("cuda", 0.0)  # type: ignore[arg-type]
+    monkeypatch.setattr(routes, "compiles", lambda: False)
+    with pytest.raises(Unavailable, match="numba is not installed"):
+        routes.kernels("numba", 0.0)
 
 
 @pytest.mark.parametrize("ties", [False, True])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import itertools
 import json
 import shutil
 import subprocess
@@ -14,18 +15,27 @@ from typing import Any
 
 import numpy as np
 import pytest
-from leaderboard_tree import METRICS, task_facts, write_cell, write_record
+from leaderboard_tree import METRICS, TARGET, task_facts, write_cell, write_record
 
 from dnabench.harness.cli import run_words
 from dnabench.harness.errors import RequestError
+from dnabench.harness.report.leaderboard.board_page import heat_of, in_order
 from dnabench.harness.report.leaderboard.data import content, lines
 from dnabench.harness.report.leaderboard.gather import gather
 from dnabench.harness.report.leaderboard.literature import beside, published_rows
-from dnabench.harness.report.leaderboard.nouns import Board, View
+from dnabench.harness.report.leaderboard.model_page import model_section
+from dnabench.harness.report.leaderboard.nouns import Board, Ranking, View
 from dnabench.harness.report.leaderboard.papers import standings_table, task_table
 from dnabench.harness.report.leaderboard.standing import stand
+from dnabench.harness.report.leaderboard.task_page import marks, task_section
+from dnabench.harness.report.leaderboard.words import verdict_words
 from dnabench.harness.report.leaderboard.write import build, stale, write
 from dnabench.harness.run import npz
+from dnabench.harness.stats.joint import joint
+from dnabench.harness.stats.paired import paired_difference
+from dnabench.harness.stats.ranking import pairs
+from dnabench.harness.stats.verdict import Rules, detectable
+from dnabench.harness.types import Dependence, TestSet
 
 TASKS = ("toy/a", "toy/b", "toy/c")
 HEAD = "task,model,parameters_millions,protocol,metric,value,error,error_kind,replicates,note,source\n"
@@ -158,6 +168,50 @@ def test_a_collapsed_seed_is_shown_and_counted(tree: Path) -> None:
     assert line["seeds"] == 3
 
 
+def test_a_seed_that_collapsed_in_one_fold_is_said_on_the_page_of_its_model(tree: Path) -> None:
+    path = write_cell(tree, "toy/a", "falls", 1.5, seeds=(0, 1))
+    record = json.loads(path.read_text(encoding="utf-8"))
+    record["replicates"][1]["chosen"] = {"folds": [{"collapsed": False}, {"collapsed": True}]}
+    path.write_text(json.dumps(record), encoding="utf-8")
+    grid = model_section(board_of(tree), "falls").parts[1].grid
+    assert grid is not None
+    seeds = grid.lines[0].items[4].text.split(", ")
+    assert [text.endswith("(collapsed)") for text in seeds] == [False, True]
+
+
+def test_a_ranking_says_of_each_pair_what_compare_says_of_it_alone(tree: Path) -> None:
+    board = board_of(tree)
+    ranking, entries = board.rankings["toy/a", "mcc"], board.fields[0].entries
+    records = [entries["toy/a", key].record for key in ranking.entrants]
+    said = [one.outputs() for one in records if one.outputs]
+    test_set = TestSet(TARGET, Dependence(), records[0].key["data"]["test"])
+    shown = []
+    for i, j in itertools.permutations(range(3), 2):
+        alone = paired_difference(said[i], said[j], "mcc", test_set)
+        assert ranking.differences[i][j] == pytest.approx(alone.value, abs=1e-6)
+        shown.append(detectable(alone, Rules()) or 0.0)
+    assert ranking.detectable == pytest.approx(np.median(shown), rel=1e-3)
+    whole = joint(dict(zip(ranking.entrants, said, strict=True)), ["mcc"], test_set)["mcc"]
+    assert np.array(ranking.p_values) == pytest.approx(pairs(whole).p_max, abs=1e-6), "adjusted over all pairs"
+    for i, one in enumerate(said):
+        noise = joint({"one": one}, ["mcc"], test_set)["mcc"].noise(0)
+        assert (ranking.lows[i], ranking.highs[i]) == pytest.approx(noise.interval(ranking.values[i], 0.95), abs=1e-5)
+
+
+def test_a_view_of_one_protocol_is_the_board_of_its_models_alone(tmp_path: Path) -> None:
+    for task in TASKS[:2]:
+        for name, strength, protocol, seeds in (
+            ("a", 0.5, "fit", (0,)),
+            ("b", 0.9, "probe", (0, 1, 2)),
+            ("c", 0.6, "probe", (0,)),
+        ):
+            for root in ("all", *(["some"] if protocol == "probe" else [])):
+                write_cell(tmp_path / root, task, name, strength, protocol=protocol, seeds=seeds)
+    view, alone = board_of(tmp_path / "all").view("toy", "probe"), board_of(tmp_path / "some").view("toy")
+    assert view.tasks == alone.tasks
+    assert view.means == alone.means
+
+
 def test_baselines_are_marked_by_what_they_learnt_from(built: tuple[Board, dict[str, str]]) -> None:
     assert row(built[0].view("toy"), "weak")["model"] == "weak (baseline)"
 
@@ -200,6 +254,121 @@ def test_groups_and_few_rows_of_a_class_are_said_below_the_tables(tmp_path: Path
     assert task_table(board.view("toy")).notes == (f"r{groups}", few)
     assert texts["index.html"].count(f"R{groups}.") == texts["index.html"].count(f"{few}.") >= 2
     assert "60, as good as 60.0 of one size (G_eff)" in texts["index.html"]
+
+
+def test_the_page_of_a_task_says_what_leaked_and_which_baseline_nobody_beats(tmp_path: Path) -> None:
+    leak = {"checks": {"duplicates": {"test_rows_in_train": 12}, "bases_seen": 1.0}}
+    write_cell(tmp_path, "toy/a", "plain", 1.5, weights="none", protocol="fit", parts=leak)
+    write_cell(tmp_path, "toy/a", "deep", 1.0)
+    write_cell(tmp_path, "toy/b", "plain", 0.3, weights="none", protocol="fit")
+    write_cell(tmp_path, "toy/b", "deep", 1.5)
+    board = board_of(tmp_path)
+    field = board.fields[0]
+    leaky, clean = (marks(field, card, board.rankings[card.name, "mcc"]) for card in field.tasks)
+    assert leaky == [
+        "12 of 240 test rows also stand in train, on either strand.",
+        "No pretrained model is shown to beat plain here, which learn from this task's rows only.",
+    ]
+    assert clean == []
+    assert task_section(board, field, field.tasks[0]).parts[0].sentences[-2:] == tuple(leaky)
+
+
+def test_the_agreement_with_a_published_score_names_files_rows_and_metric(tree: Path) -> None:
+    splits = {"test": {"identity": "verified", "rows": 240, "class_counts": [], "lengths": [9, 9, 9]}}
+    for path in tree.rglob("b.json"):
+        record = json.loads(path.read_text(encoding="utf-8"))
+        record["task"]["splits"] = splits
+        path.write_text(json.dumps(record), encoding="utf-8")
+    copied = "copied from the other paper"
+    published(
+        tree,
+        [
+            ("toy/a", "twin", "probe", "mcc", 0.5, "", "one"),
+            ("toy/b", "twin", "probe", "mcc", 0.5, copied, "two"),
+            ("toy/b", "nobody", "fit", "accuracy", 0.5, "", "three"),
+        ],
+    )
+    board = board_of(tree)
+    field = board.fields[0]
+    ((first,), (second, third)) = (beside(board, field, card) for card in field.tasks[:2])
+    assert first.agreement == "same metric; our rows are not proved to be the official ones; both probe"
+    assert second.agreement == f"same metric; ours on the official files; both probe; {copied}"
+    assert [one.ours and one.ours.name for one in (first, second)] == ["twin", "twin"]
+    best = max(
+        zip(board.rankings["toy/b", "accuracy"].values, board.rankings["toy/b", "accuracy"].entrants, strict=True)
+    )
+    assert third.ours is not None
+    assert third.ours.key == best[1], "a model that was not run here is held against the best that was"
+    assert [(one.model, list(one.values)) for one in published_rows(board.view("toy"))] == [("twin", ["toy/a"])]
+    assert published_rows(board.view("toy", "fit")) == []
+
+
+def test_the_costs_and_counts_of_an_entrant_are_those_of_all_its_tasks(tmp_path: Path) -> None:
+    for task, seconds, memory, seen, seeds in (
+        ("toy/a", 30.0, 500.0, 0.5, (0, 1)),
+        ("toy/b", 60.0, 900.0, 0.9, (0, 1, 2)),
+    ):
+        cost = {"seconds": seconds, "bases_per_second": 1e3 * seconds, "peak_memory_mb": memory}
+        write_cell(tmp_path, task, "one", 1.0, seeds=seeds, parts={"cost": cost, "checks": {"bases_seen": seen}})
+        write_cell(tmp_path, task, "two", 0.5)
+    found = row(board_of(tmp_path).view("toy"), "one")
+    told = {"bases seen": "50%", "time": "90 s", "bases/s": "45 k", "peak memory": "900 MB", "seeds": "2–3"}
+    assert {name: found[name] for name in told} == told
+
+
+def test_a_line_of_the_data_has_both_ranks_and_the_score_without_twins(tmp_path: Path) -> None:
+    twins = {
+        "bases_seen": 1.0, "duplicates": {"test_rows_in_train": 7},
+        "scores_without_duplicates": {"mcc": {"value": 0.25, "low": 0.2, "high": 0.3, "per_replicate": [0.25]}},
+    }  # fmt: skip
+    for name, strength in (("best", 3.0), ("next", 0.5), ("near", 0.5)):
+        write_cell(tmp_path, "toy/a", name, strength, parts={"checks": twins})
+    found = {line["model"]: line for line in lines(board_of(tmp_path)) if line["metric"] == "mcc"}
+    assert [(found[m]["rank_best"], found[m]["rank_worst"]) for m in ("best", "next")] == [(1, 1), (2, 3)]
+    assert [found[m]["not_beaten"] for m in ("best", "next", "near")] == [True, False, False]
+    one = found["best"]
+    assert (one["rows_in_train"], one["value_without"]) == (7, 0.25)
+    assert one["low"] < one["value"] < one["high"]
+
+
+def test_of_an_error_the_lower_of_two_is_better_and_a_p_value_of_alpha_tells_nothing_apart() -> None:
+    def said(metric: str, p: float) -> tuple[str, float]:
+        pair = Ranking(("a", "b"), differences=((0.0, -0.5), (0.5, 0.0)), p_values=((1.0, p), (p, 1.0)))
+        return verdict_words(pair, 0, 1, metric)
+
+    assert said("mse", 0.01) == ("better", 1.0)
+    assert said("mcc", 0.01) == ("worse", -1.0)
+    assert said("mcc", 0.05) == ("not told apart", 0.0)
+
+
+def test_what_nobody_beats_is_bold_where_its_mean_stands(built: tuple[Board, dict[str, str]]) -> None:
+    table = standings_table(built[0].view("toy"))
+    assert {table.head[column] for _, column in table.bold} == {"mean of 3 tasks"}
+
+
+def test_a_heat_map_says_of_each_row_what_its_differences_say() -> None:
+    pair = Ranking(("x", "y"), (0.9, 0.4), differences=((0.0, 0.5), (-0.5, 0.0)), p_values=((1.0, 0.01), (0.01, 1.0)))
+    drawn = heat_of(pair, ["ann", "bob"], "mcc", "title")
+    assert "ann better than bob: +0.500, p 0.010" in drawn
+    assert "bob worse than ann: -0.500, p 0.010" in drawn
+    assert "ann: better than 1, worse than 0 of 1; bob: better than 0, worse than 1 of 1" in drawn
+    turned = in_order(pair, ["y", "x"])
+    assert (turned.entrants, turned.values, turned.differences) == (("y", "x"), (0.4, 0.9), ((0.0, -0.5), (0.5, 0.0)))
+
+
+def test_few_groups_leave_scores_and_no_rank_or_claim(tmp_path: Path) -> None:
+    for name, strength in (("one", 0.2), ("two", 1.5)):
+        path = write_cell(tmp_path, "toy/a", name, strength)
+        said = npz.from_bytes(path.with_suffix(".npz").read_bytes(), "")
+        raw = npz.to_bytes(replace(said, columns={"gene": np.arange(len(said.keys)) // 40}))
+        path.with_suffix(".npz").write_bytes(raw)
+        record = json.loads(path.read_text(encoding="utf-8")) | {"predictions": hashlib.sha256(raw).hexdigest()}
+        record["task"]["dependence"] = {"groups": "gene", "reason": "", "stratified": False}
+        path.write_text(json.dumps(record), encoding="utf-8")
+    ranking = board_of(tmp_path).rankings["toy/a", "mcc"]
+    assert "no claim: about 6.0 independent groups" in ranking.note
+    assert (ranking.ranks, ranking.best, ranking.p_values, ranking.detectable) == ((), (), (), None)
+    assert None not in ranking.lows
 
 
 def test_one_model_alone_is_ranked_without_any_claim(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.util import find_spec
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from dnabench.harness.engine.reading import (
     base_log_probs,
     convention,
     log_likelihood,
+    mean_log_likelihood,
 )
 from dnabench.harness.errors import RequestError
 from dnabench.harness.sequence import reverse_complement
@@ -107,15 +109,39 @@ def test_probabilities_sum_to_one_and_batches_do_not_matter(family: str, strands
 
 @pytest.mark.parametrize("family", LIKELY)
 def test_a_log_likelihood_is_the_sum_over_known_bases(family: str) -> None:
+    silent = "N" * 12
     for likelihood in ("exact", "one-pass"):
         reading = Reading(likelihood=likelihood)  # type: ignore[arg-type]
         logs = base_log_probs(reader(family), ROWS, None, None, reading)
         found = log_likelihood(reader(family), ROWS, reading)
+        *means, none = mean_log_likelihood(reader(family), [*ROWS, silent], reading)
         assert found.dtype == np.float64
-        for sequence, table, value in zip(ROWS, logs, found, strict=True):
+        assert np.isnan(none), "no base adds to it"
+        for sequence, table, value, mean in zip(ROWS, logs, found, means, strict=True):
             true = codes(sequence)
             known = np.flatnonzero((true < 4) & ~np.isnan(table).any(1))
             assert value == pytest.approx(float(table[known, true[known]].sum()), abs=1e-4)
+            assert mean == pytest.approx(value / len(known), abs=1e-4, nan_ok=True)
+
+
+def test_positions_go_with_their_rows_whatever_is_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    positions = [[i, i + 3] for i in range(len(ROWS))]
+    whole = base_log_probs(reader("caduceus"), ROWS, positions, "one", Reading())
+    monkeypatch.setattr("dnabench.harness.engine.windows._BLOCK_BASES", 1)
+    for a, b in zip(whole, base_log_probs(reader("caduceus"), ROWS, positions, "one", Reading()), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_tokens_in_two_windows_count_once() -> None:
+    class Flat(torch.nn.Module):
+        """All twelve tokens are equally likely."""
+
+        def forward(self, ids: Any) -> Any:
+            return SimpleNamespace(logits=torch.zeros(*ids.shape, 12))
+
+    one = replace(reader("caduceus"), network=Flat(), context_bases=8)
+    (found,) = log_likelihood(one, ["ACGTA" * 4], Reading(likelihood="tokens", long="windows-overlapping"))
+    assert found == pytest.approx(-20 * np.log(12), abs=1e-4)
 
 
 @pytest.mark.parametrize("family", LIKELY)

@@ -104,6 +104,25 @@ def test_identity_says_what_was_proved(tmp_path: Path, facts: dict[str, object],
         assert load_splits(toy(**facts), options).facts["train"].identity == identity
 
 
+@pytest.mark.parametrize("how", ["parts", "where"])
+def test_the_checksum_of_a_file_that_is_not_exactly_the_rows_proves_nothing(tmp_path: Path, how: str) -> None:
+    words = ["b", "b", "a", "a"]
+    whole = table(60, 1, lambda i: words[i % 4], ",kind")
+    sums: dict[str, object] = {"sha256": hashlib.sha256(whole).hexdigest(), "git_sha1": git_sha1(whole)}
+    options = lay(tmp_path, data=DATA | {"train": whole})
+    assert load_splits(toy(**sums), options).facts["train"].identity == "verified"
+    if how == "where":
+        some = toy(**sums)
+        some = replace(some, source=replace(some.source, options={"where": {"kind": "b"}}))
+        options = lay(tmp_path, data=dict.fromkeys(SPLITS, whole))
+    else:
+        (tmp_path / "toy/train-0.csv").write_bytes(whole)
+        (tmp_path / "toy/train-1.csv").write_bytes(table(4, 7))
+        some = toy(**sums, path="toy/train-*.csv", hub_path=None)
+    facts = load_splits(some, options).facts["train"]
+    assert facts.identity == "unknown"
+
+
 @pytest.mark.parametrize("facts", [{"sha256": "1" * 64}, {"git_sha1": "1" * 40}, {"fingerprint": "1" * 64}])
 def test_a_wrong_checksum_is_refused_with_found_expected_and_what_to_do(
     tmp_path: Path, facts: dict[str, object]
@@ -226,6 +245,15 @@ def test_a_missing_dev_set_is_drawn_from_train_and_said(tmp_path: Path, layout: 
     assert splits.facts["dev"].rows == 9
     assert splits.facts["dev"].identity == splits.facts["train"].identity
     assert load_splits(task, options).dev.sequences == splits.dev.sequences
+
+
+def test_a_drawn_dev_set_divides_no_group_of_the_dependence(tmp_path: Path) -> None:
+    data = {"train": table(60, 1, lambda i: f"f{i // 6}", ",family"), "test": table(20, 3)}
+    files = {name: FileFacts(f"toy/{name}.csv") for name in data}
+    task = replace(toy(), source=Source("files", files), dependence=Dependence(groups="family"))
+    splits = load_splits(task, lay(tmp_path, data=data))
+    assert len(splits.dev)
+    assert not set(splits.train.columns["family"]) & set(splits.dev.columns["family"])
 
 
 def test_folds_become_a_column_of_the_test_split(tmp_path: Path) -> None:

@@ -197,7 +197,7 @@ def test_a_profile_is_made_of_peaks_and_a_genome(tmp_path: Path) -> None:
     (tmp_path / "two.bed").write_text("chr20\t140\n")
     with pytest.raises(DataError, match=r"two\.bed, line 1: not a peak"):
         read_peaks(task, "train", DataOptions(data_dir=tmp_path))
-    (tmp_path / "two.bed").write_text("#chr20\t1\t9\n\nbrowser position chr20:1-9\nchr20\t140\t260\n")
+    (tmp_path / "two.bed").write_text("#chr20\t1\t9\n\nbrowser position chr20:1-9\n20\t140\t260\n")
     assert read_peaks(task, "train", DataOptions(data_dir=tmp_path)).labels == ["11", "01"]
     elsewhere = made(
         "peaks", ("one", "two"), {**options, "bins": {**bins, "chromosomes": {"train": ["9"]}}}, "multilabel"

@@ -1,6 +1,7 @@
 """Best is what nobody is shown to beat, not what is largest; and a table says what it could have shown."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,12 @@ def test_a_single_model_is_never_best() -> None:
     assert not bold([record("a", 0.8)])["toy/a"]
 
 
+def test_a_lone_score_in_a_row_is_not_best_for_want_of_others() -> None:
+    found = bold([record("a", 0.8), record("b", 0.6, seed=1), record("a", 0.8, "toy/b")])
+    assert found["toy/a"] == ["a"]
+    assert found["toy/b"] == []
+
+
 def test_the_mean_has_marks_of_its_own() -> None:
     records = [record(m, p, t, s) for t in ("toy/a", "toy/b") for s, (m, p) in enumerate((("a", 0.8), ("c", 0.6)))]
     found = bold(records)
@@ -82,6 +89,17 @@ def test_what_could_be_shown_is_the_detectable_difference_of_the_pair() -> None:
     assert table.data[0]["could_show"] == pytest.approx(expected, rel=0.05)
 
 
+def test_of_few_groups_nothing_is_marked_and_no_difference_promised() -> None:
+    def in_groups(made: RunRecord) -> RunRecord:
+        assert made.outputs is not None
+        said = replace(made.outputs(), columns={"chromosome": np.arange(ROWS) // 80})
+        return replace(made, task=made.task | {"dependence": {"groups": "chromosome"}}, outputs=lambda: said)
+
+    pair = [in_groups(record("a", 0.8)), in_groups(record("b", 0.5, seed=1))]
+    marks = marks_of(pair, cells(pair))
+    assert (marks.best(["toy/a"]), marks.could_show(["toy/a"])) == (frozenset(), None)
+
+
 def test_of_a_single_model_nothing_is_marked_and_no_difference_promised() -> None:
     alone = [record("a", 0.8)]
     table = score_table(alone, marks=marks_of(alone, cells(alone)))
@@ -93,8 +111,6 @@ def test_of_a_single_model_nothing_is_marked_and_no_difference_promised() -> Non
 def test_records_that_cannot_be_compared_have_no_marks(why: str) -> None:
     def lost() -> Any:
         raise RecordError("gone")
-
-    from dataclasses import replace
 
     def forged() -> Any:
         said = record("b", 0.6).outputs

@@ -123,9 +123,17 @@ def test_a_column_that_one_tree_lacks_is_not_lost_in_silence(trees: Path, tmp_pa
         merge([trees / name for name in order], tmp_path / "out")
 
 
-@pytest.mark.parametrize(("prefer", "shifted"), [("first", False), ("last", True)])
-def test_a_preference_says_which_stands(trees: Path, tmp_path: Path, prefer: str, shifted: bool) -> None:
+@pytest.mark.parametrize(
+    ("prefer", "year", "shifted"),
+    [("first", 2030, False), ("last", 2020, True), ("newest", 2030, True), ("newest", 2020, False)],
+)
+def test_a_preference_says_which_stands(trees: Path, tmp_path: Path, prefer: str, year: int, shifted: bool) -> None:
     before = read_predictions(only(trees / "a")).outputs
+    for tree, when in (("a", 2025), ("b", year)):
+        path = only(trees / tree)
+        content = json.loads(path.read_text(encoding="utf-8"))
+        content["provenance"]["utc"] = f"{when}-01-01T00:00:00Z"
+        path.write_text(json.dumps(content), encoding="utf-8")
     as_seed(only(trees / "b"), 0, 0.01)
     merge([trees / "a", trees / "b"], tmp_path / "out", prefer)
     assert (not np.array_equal(read_predictions(only(tmp_path / "out")).outputs, before)) is shifted

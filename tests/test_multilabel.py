@@ -59,6 +59,14 @@ def test_every_metric_is_that_of_sklearn_over_the_labels_with_both_classes(label
         assert got.note == f"2 of {labels} labels have one class in the test set and are left out"
 
 
+@pytest.mark.parametrize("metric", ["mcc", "f1_macro"])
+def test_a_label_is_called_above_one_half_or_where_the_outputs_are_no_probabilities_above_zero(metric: str) -> None:
+    truth, outputs, target = made(200, 6)
+    expected = evaluate(metric, truth, outputs, "probability", target)
+    assert evaluate(metric, truth, outputs - 0.5, "log_likelihood", target) == expected
+    assert evaluate(metric, truth, (outputs > 0.5).astype(float), "label", target) == expected
+
+
 @pytest.mark.parametrize("metric", METRICS)
 def test_labels_of_one_class_alone_have_no_score(metric: str) -> None:
     target = Target("multilabel", ("a", "b"))
@@ -70,6 +78,7 @@ def test_labels_of_one_class_alone_have_no_score(metric: str) -> None:
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_labels_read_in_pieces_give_what_one_pass_gives(backend: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     truth, outputs, target = made(90, 12)
+    truth[:, 5] = np.arange(90) == 7  # in a third of the resamples without an answer
     panel = Panel(truth, (outputs, outputs[::-1]), ("probability",) * 2, target)
     draws = independent("s", 90)
     whole = bootstrap(panel, METRICS, draws, 128, backend)
@@ -94,6 +103,14 @@ def test_scores_and_intervals_are_the_same_bytes_on_both_routes() -> None:
     assert slow["auprc"].method == "bootstrap, 512 resamples, normal"
     for score in slow.values():
         assert score.low < score.value < score.high  # type: ignore[operator]
+
+
+def test_a_comparison_names_the_labels_that_are_rare_too() -> None:
+    truth, outputs, target = made(150, 9)
+    truth[:, 2] = np.arange(150) < 4
+    both = {"a": said(truth, outputs), "b": said(truth, outputs[::-1])}
+    note = joint(both, ["auroc"], TestSet(target, Dependence(), "s"), resamples=64)["auroc"].note
+    assert "fewer than 10 rows of the rarer class (l2): the interval may be too narrow" in note
 
 
 def test_the_mean_of_many_auprcs_stays_inside_its_interval() -> None:

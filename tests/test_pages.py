@@ -1,6 +1,7 @@
 """One page says everything that is known of a task, a model or a run."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,14 @@ def test_a_tasks_page_has_its_data_its_leaks_and_its_scores(toy: Path, capsys) -
     facts = json.loads(shown(capsys, "mine/suite.yaml", "--json"))
     assert facts["checks"]["test in train"] == 5
     assert [row["rows"] for row in facts["data"]["rows"]] == [120, 40, 60]
+
+
+def test_the_line_that_a_page_shows_next_names_a_file_by_its_path_and_runs(toy: Path, capsys) -> None:
+    (toy / "my rows.csv").write_text((toy / "mine" / "a_train.csv").read_text())
+    for name in ("mine/suite.yaml", "my rows.csv"):
+        line = shown(capsys, name).splitlines()[-1].strip()
+        assert line.startswith("dnabench run -m kmer -t ")
+        assert run_words([*shlex.split(line)[1:], "--dry-run"]) == 0
 
 
 def test_a_suites_page_lists_its_tasks_with_their_state_and_who_was_run(

@@ -61,6 +61,11 @@ def test_the_power_of_the_minimal_difference_is_four_fifths() -> None:
         assert made.power == pytest.approx(0.8, abs=0.04)
 
 
+def test_a_difference_of_nothing_is_shown_as_often_as_the_error_allows() -> None:
+    assert power(Setting("auroc", (300, 300), 0.9), 1e-9).power == pytest.approx(0.05, abs=1e-4)
+    assert power(Setting("auroc", (300, 300), 0.9), 1e-9, tasks=5).power == pytest.approx(0.01, abs=1e-4)
+
+
 def test_power_grows_with_rows_and_shrinks_with_the_number_of_tasks() -> None:
     few, many = (power(Setting("mcc", (n, n), 0.68), 0.03).power for n in (500, 5000))
     assert few < 0.5 < many

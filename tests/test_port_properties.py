@@ -131,6 +131,26 @@ def test_the_fused_add_norm_of_caduceus_ps_is_another_model_with_the_same_tensor
     ids = torch.randint(7, 11, (1, 30))
     with torch.inference_mode():
         assert (fused(ids).logits - plain(ids).logits).abs().max() > 0.01
+        # The hub's code adds the normed state to its list where it fuses add and norm, and nowhere else.
+        said, bare = fused(ids, all_layers=True), plain(ids, all_layers=True)
+    assert torch.equal(said.hidden_states[-1], said.last_hidden_state)
+    assert len(bare.hidden_states) == len(said.hidden_states) - 1 == STRANDED["n_layer"]
+
+
+def test_a_caduceus_without_weights_starts_as_mamba_does() -> None:
+    torch.manual_seed(0)
+    width, layers = STRANDED["d_model"], 4
+    for config in ({**STRANDED, "n_layer": layers}, {**STRANDED, "n_layer": layers, "tie_word_embeddings": False}):
+        network = build(config)
+        tensors = {name: tensor for name, tensor in network.named_parameters() if "mamba_" in name}
+        biases = torch.cat([t.detach() for name, t in tensors.items() if name.endswith("dt_proj.bias")])
+        steps = torch.nn.functional.softplus(biases)
+        assert 0.99e-3 < float(steps.min()) < 3e-3
+        assert 0.03 < float(steps.max()) < 0.101, "log-uniform from 0.001 to 0.1"
+        out = torch.cat([t.detach().flatten() for name, t in tensors.items() if name.endswith("out_proj.weight")])
+        bound = (2 * width * layers) ** -0.5
+        assert 0.95 * bound < float(out.abs().max()) <= bound, "the deeper, the smaller: torch's bound / sqrt(layers)"
+        assert not any("lm_head" in name for name, _ in network.named_parameters()), "tied whatever is said"
 
 
 @pytest.mark.parametrize("order", [2, 3])

@@ -6,6 +6,7 @@ BERT for DNABERT, GROVER and GENA-LM's older layout, its pre-norm sibling for GE
 
 import random
 import sys
+from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ import transformers
 sys.path.insert(0, str(Path(__file__).parent))
 from test_port_properties import lively
 
+from dnabench.adapters.ports import dnabert
 from dnabench.adapters.ports.registry import build
 
 pytestmark = pytest.mark.usefixtures("one_thread", "without_gradients")
@@ -241,6 +243,14 @@ def make_gated(layer: Any, config: dict[str, Any]) -> None:
 
     layer.intermediate = Gated()
     layer.output.dense = torch.nn.Linear(inner, width, bias=bias)
+
+
+def test_what_a_configuration_of_bert_leaves_out_is_what_transformers_takes() -> None:
+    theirs = transformers.BertConfig()
+    ours = dnabert.Config(vocab_size=theirs.vocab_size)
+    shared = [one.name for one in fields(ours) if hasattr(theirs, one.name)]
+    assert len(shared) >= 12
+    assert {name: getattr(ours, name) for name in shared} == {name: getattr(theirs, name) for name in shared}
 
 
 def test_every_parameter_of_the_twins_is_random() -> None:

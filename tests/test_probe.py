@@ -63,6 +63,15 @@ def test_the_optimum_is_that_of_scikit_learn(sparse: bool, classes: int) -> None
         assert np.abs(ours - theirs.predict_proba(standard)).max() < 0.02
 
 
+def test_a_column_that_is_constant_but_for_rounding_is_left_out() -> None:
+    x, y = problem(classes=2)
+    noise = 1000 + 1e-3 * np.sign(np.arange(len(y)) % 2 - 0.5).astype(np.float32)
+    wide = np.column_stack([x, noise]).astype(np.float32)
+    found, without = (next(solve_path(t, y[:, None].astype(float), "logistic", [1.0])).model for t in (wide, x))
+    assert found.weights[-1] == 0
+    np.testing.assert_allclose(found.weights[:-1], without.weights, atol=1e-3)
+
+
 def test_several_labels_are_as_many_logistic_regressions() -> None:
     x, y = problem(classes=3)
     labels = np.eye(3)[y]

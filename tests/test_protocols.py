@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
 from dnabench.adapters.kmer import Kmer
 from dnabench.adapters.majority import Majority
 from dnabench.harness.errors import AdapterError, RequestError
 from dnabench.harness.protocols import PROTOCOLS, TrainRows, choose, configure, run_protocol
+from dnabench.harness.protocols.probe import embed
+from dnabench.harness.sequence import reverse_complement
 from dnabench.harness.types import Inputs, ModelInfo, Source, Split, Target, Task
 
 TWO = Target("class", ("0", "1"))
@@ -158,6 +161,40 @@ def test_the_table_runs_fit_and_probe() -> None:
         assert json.loads(json.dumps(dict(found.chosen))) == found.chosen
 
 
+def test_a_model_that_fits_itself_is_given_the_seed_and_the_dev_rows_that_train_lacks() -> None:
+    given: list[Any] = []
+
+    class Told(Model):
+        def fit(self, train: Split, dev: Split, seed: int) -> Any:
+            given.extend((dev, seed))
+            self.chosen = {"anything": 1}
+            return self
+
+    known, test = rows()
+    twin = reverse_complement(known.train.sequences[0])
+    inputs, labels = Inputs([twin, *known.dev.sequences]), np.append(1, known.dev.labels)
+    leaky = Split("dev", inputs, labels, TWO, {"place": np.arange(21)})
+    model = Told("fit", answer=lambda n: np.full((n, 2), 0.5))
+    found = run_protocol("fit", model, TrainRows(known.train, leaky), test, configure("fit", TASK), 5)
+    dev, seed = given
+    assert (dev.sequences, seed) == (known.dev.sequences, 5)
+    assert dev.labels.tolist() == known.dev.labels.tolist()
+    assert dev.columns["place"].tolist() == list(range(1, 21))
+    assert (found.chosen["dev_rows_used"], found.chosen["dev_rows_left_out"]) == (20, 1)
+
+
+def test_what_a_model_does_to_its_list_stays_with_it() -> None:
+    class Greedy:
+        def embed(self, sequences: list[str]) -> Any:
+            table = np.ones((len(sequences), 2))
+            sequences.clear()
+            return table
+
+    inputs = Inputs(["A", "C", "G"])
+    assert embed(Greedy(), inputs).shape == (3, 2)
+    assert list(inputs.sequences) == ["A", "C", "G"]
+
+
 def test_any_object_with_embed_can_be_probed() -> None:
     class Plain:
         def embed(self, sequences: Sequence[str]) -> list[list[int]]:
@@ -179,7 +216,7 @@ def test_a_task_without_dev_rows_is_served() -> None:
 
 def nan_in_row_7(n: int) -> Any:
     table = np.full((n, 2), 0.5)
-    table[7] = np.nan
+    table[7, 1] = np.nan
     return table
 
 
@@ -205,6 +242,7 @@ def test_wrong_outputs_name_the_model_and_the_row(answer: Any, message: str) -> 
     ("answer", "message"),
     [
         (nan_in_row_7, r"toy: the embedding of row 7 \([ACGT]{20}\) holds NaN or infinity"),
+        (lambda n: csr_matrix(nan_in_row_7(n)[:, ::-1]), r"toy: the embedding of row 7 \([ACGT]{20}\) holds NaN"),
         (lambda n: np.ones((n + 1, 4)), r"toy: embed returned shape \(21, 4\) for 20 sequences"),
         (np.ones, r"toy: embed returned shape \(20,\)"),
         (lambda n: np.ones((n, 0)), r"toy: embed returned shape \(20, 0\)"),

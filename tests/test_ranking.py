@@ -107,6 +107,23 @@ def test_rows_that_stand_in_two_tasks_count_once() -> None:
     assert "2 of 2 tasks share test rows" in twice.note
 
 
+def test_tasks_that_share_rows_keep_their_own_noise_and_vary_together_by_what_the_rows_explain() -> None:
+    first, second = np.random.default_rng(0).normal(0, 0.1, size=(2, 2, 5))
+    one = replace(normal([1.0, 0.0], 0.5), share=lambda: first)
+    other = replace(normal([1.0, 0.0], 0.7), stream="other", share=lambda: second)
+    expected = (0.25 + 0.49) * np.eye(2) + first @ second.T + second @ first.T
+    assert suite_mean([one, other]).covariance == pytest.approx(expected / 4)
+
+
+def test_joint_draws_follow_their_names_wherever_these_stand() -> None:
+    root = np.random.default_rng(0).normal(size=(3, 3))
+    names, order = ["a", "b", "c"], [2, 0, 1]
+    drawn = gaussian(root @ root.T, names, "s", 4096)
+    moved = gaussian((root @ root.T)[np.ix_(order, order)], [names[i] for i in order], "s", 4096)
+    assert moved == pytest.approx(drawn[order])
+    assert np.cov(drawn) == pytest.approx(root @ root.T, rel=0.1, abs=0.1)
+
+
 def test_groups_that_meet_in_one_row_are_one_unit() -> None:
     first = replace(normal([0.0]), keys=np.array([5, 6, 7], np.uint64), groups=np.array([0, 0, 1]))
     second = replace(normal([0.0]), keys=np.array([6, 8], np.uint64), groups=None)
@@ -129,6 +146,7 @@ def test_only_models_of_every_task_are_averaged_and_the_others_named() -> None:
 def test_a_task_without_claim_silences_the_mean() -> None:
     mean = suite_mean([normal([1.0, 0.0]), replace(normal([1.0, 0.0], first_key=9), claims=False)])
     assert not mean.claims
+    assert mean.note == "no claim: 1 of 2 tasks allow none"
     assert standings(mean).rank == ((1, 2), (1, 2))
 
 

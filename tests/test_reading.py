@@ -18,7 +18,7 @@ from small_readers import MAKERS, reader, rows
 from torch import nn
 
 from dnabench.harness.engine import passes, windows
-from dnabench.harness.engine.pooling import per_base
+from dnabench.harness.engine.pooling import per_base, pool
 from dnabench.harness.engine.reading import Reader, Reading, bases_read, embed, embed_bases
 from dnabench.harness.engine.windows import pieces
 from dnabench.harness.errors import AdapterError, RequestError, Unavailable
@@ -149,6 +149,34 @@ def test_pieces_fit_and_their_own_bases_tile_what_is_read(
         # Some rows are shorter than a k-mer: no token stands for a base of theirs.
         tokens_there = (found[0].tokens.spans[:, 1] > found[0].tokens.spans[:, 0]).any()
         assert bases_read(one, [sequence], Reading(long=long))[0] == (len(own) if tokens_there else 0)
+
+
+def test_windows_overlap_by_half_and_each_base_is_read_where_it_is_inner() -> None:
+    one = replace(reader("caduceus"), context_bases=8)
+    found = pieces(one, rows(20), Reading(long="windows-overlapping"))
+    assert [(piece.start, piece.end) for piece in found] == [(0, 8), (4, 12), (8, 16), (12, 20)]
+    assert [(piece.first, piece.last) for piece in found] == [(0, 6), (6, 10), (10, 14), (14, 20)]
+
+
+def test_states_of_sixteen_bits_are_averaged_in_float32() -> None:
+    states, there = torch.ones(1, 300, 2).bfloat16(), torch.ones(1, 300).bool()
+    states[0, 0] = 1.5
+    assert pool(states, there, there, "mean")[0].tolist() == pytest.approx([1 + 0.5 / 300] * 2, rel=1e-6)
+
+
+def test_a_network_that_was_left_in_training_reads_without_dropout() -> None:
+    one, other = reader("dnabert"), reader("dnabert")
+    other.network.train()
+    np.testing.assert_array_equal(embed(one, rows(30), Reading()), embed(other, rows(30), Reading()))
+
+
+def test_a_row_shorter_than_a_kmer_is_read_from_its_special_tokens() -> None:
+    one = reader("dnabert")
+    short, _ = embed(one, ["AC", "ACGTACGTAC"], Reading())
+    ids = torch.from_numpy(one.tokenizer.encode("AC").ids)[None]
+    with torch.no_grad():
+        states = one.network(ids, torch.ones_like(ids)).last_hidden_state[0]
+    np.testing.assert_allclose(short, states.mean(0).numpy(), atol=1e-5)
 
 
 def test_overlapping_kmers_and_uncovered_bases_have_a_vector() -> None:

@@ -229,6 +229,23 @@ def test_a_model_that_has_no_tokens_says_so_where_a_recipe_cuts_in_tokens() -> N
         finetune(CNN(), ROWS, TEST, {**QUICK, "max_tokens": 20}, 0)
 
 
+def test_a_limit_in_tokens_reaches_the_model_and_the_share_of_bases_is_of_both_sides_of_a_pair() -> None:
+    from small_readers import small_learner
+
+    from dnabench.harness.engine.recipe import Recipe
+    from dnabench.harness.protocols.course import bases_share, collate_of
+
+    class Cut:
+        def collate(self, sequences: Any, max_tokens: int = 0) -> Any:
+            return {"limit": max_tokens}
+
+    assert collate_of(Cut(), Recipe(max_tokens=7))(["ACGT"]) == {"limit": 7}
+    # [CLS], six 3-mers, [SEP]: 8 of 16 bases.
+    pair, module = Inputs(["ACGTACGTACGTACGT"], ["TTTTAAAACCCCGGGG"]), small_learner().module
+    assert bases_share(Cut(), module, pair, Recipe()) == 1.0
+    assert bases_share(Cut(), module, pair, Recipe(max_tokens=8)) == 0.5
+
+
 def test_pairs_are_learnt_by_a_network_that_knows_nothing_of_them() -> None:
     def paired(n: int, seed: int, name: str) -> Split:
         one, other = rows(n, seed, name), rows(n, seed + 50, name)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from compare_records import rows
-from scipy.stats import binomtest
+from compare_records import record, rows
+from scipy.stats import binomtest, norm
+from scipy.stats import t as student
 from sklearn.metrics import balanced_accuracy_score, matthews_corrcoef, roc_auc_score
 
 import dnabench
@@ -17,10 +18,10 @@ from dnabench.harness.cli import run_words
 from dnabench.harness.errors import RequestError
 from dnabench.harness.report.check.findings import faulty
 from dnabench.harness.report.check.results import check_results
-from dnabench.harness.report.recall import recall
-from dnabench.harness.report.rescore import rescore, rescored_table
+from dnabench.harness.report.recall import recall, wilson
+from dnabench.harness.report.rescore import _added, rescore, rescored_table
 from dnabench.harness.run.store import read_records
-from dnabench.harness.types import Dependence, Target, TestSet
+from dnabench.harness.types import Dependence, Predictions, Target, TestSet
 
 TARGET = Target("class", ("0", "1"))
 
@@ -83,6 +84,32 @@ def test_seeds_widen_the_interval_of_a_recall() -> None:
     assert float(made.high or 0) - float(made.low or 0) > 3 * (float(one.high or 0) - float(one.low or 0))
     few = part.take(np.arange(len(part.truth)) < 9)
     assert recall(few, TestSet(TARGET, Dependence(), "toy")).note == "no interval: 9 rows, fewer than 10"
+
+
+def test_a_metric_that_is_added_is_scored_without_twins_too() -> None:
+    said = replace(rows("toy/x", 0.8), columns={"in_train": np.arange(600) % 3 == 0})
+    made = record("m", said, checks={"scores_without_duplicates": {}})
+    pair = _added(rescore([made], ["mcc"]), Path("x.json"), [], (made, said))
+    assert pair is not None
+    kept = np.arange(600) % 3 > 0
+    expected = matthews_corrcoef(said.truth[kept], said.outputs[0].argmax(axis=1)[kept])
+    assert pair[0].checks["scores_without_duplicates"]["mcc"]["value"] == pytest.approx(expected)
+
+
+def test_rows_of_one_group_count_once_in_a_recall() -> None:
+    right = np.random.default_rng(0).random(100) < 0.8
+    for calls, share in ((right, right.mean()), (np.ones(100, bool), 1.0)):
+        outputs = np.repeat(np.stack([~calls, calls], -1), 4, axis=0).astype(np.float32)[None]
+        columns = {"gene": np.arange(400) // 4, "chromosome": np.arange(400) // 20, "arm": np.arange(400) // 80}
+        keys = np.arange(400, dtype=np.uint64)
+        part = Predictions("toy/x", "probability", keys, np.ones(400, np.int64), outputs, ("seed 0",), columns)
+        made = {by: recall(part, TestSet(TARGET, Dependence(groups=by), "toy")) for by in columns}
+        genes = made["gene"]
+        assert (genes.low, genes.high) == pytest.approx(wilson(share, 100, norm.ppf(0.975)), abs=0.01)
+        assert "effective rows over 100 groups (gene, G_eff 100.0)" in genes.method
+        assert "no claim: about 5.0 independent groups" in made["arm"].note
+        if share == 1.0:
+            assert made["chromosome"].low == wilson(1.0, 20, student.ppf(0.975, 19))[0]
 
 
 @pytest.mark.slow

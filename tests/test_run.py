@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from git_folder import commit, repository
 from sklearn.metrics import matthews_corrcoef
 
 from dnabench.harness import protocols
@@ -17,10 +18,14 @@ from dnabench.harness.errors import AdapterError, RecordError, Unavailable
 from dnabench.harness.registry import find_model, find_tasks
 from dnabench.harness.report.cells import notes
 from dnabench.harness.run import provenance
+from dnabench.harness.run.meet import meet
 from dnabench.harness.run.plan import Request, make_plan
+from dnabench.harness.run.record import with_replicate
 from dnabench.harness.run.record_json import VOLATILE, steady
+from dnabench.harness.run.replicate import Replicate
 from dnabench.harness.run.run import Outcome, RunOptions, run_plan
 from dnabench.harness.run.store import read_record
+from dnabench.harness.sequence import reverse_complement
 from dnabench.harness.types import Inputs, ModelInfo, Split, Task
 
 DATA = DataOptions(offline=True)
@@ -86,6 +91,8 @@ def test_a_record_holds_scores_checks_cost_and_provenance(tmp_path: Path, write_
     assert record.provenance["command"] == "dnabench run -m x"
     assert record.provenance["packages"]["numpy"] == np.__version__
     assert record.provenance["data"]["train"]["origin"] == "embedded"
+    # A mirror is another file with the same rows: its records are the same.
+    assert not {"origin", "sha256"} & record.task["splits"]["train"].keys()
     assert str(tmp_path) not in json.dumps(steady(record))
 
 
@@ -330,15 +337,18 @@ def test_out_of_fold_predictions_are_those_of_each_fold(tmp_path: Path, write_su
 
 
 def test_test_rows_that_stand_in_train_are_counted_and_left_out_beside(tmp_path: Path, write_suite: Writer) -> None:
-    tasks = find_tasks([write_suite(("a",), leaks=12)])
-    (one,) = go(tmp_path, find_model("nearest"), tasks)
+    folder = write_suite(("a",), leaks=12)
+    head, *lines = (folder / "a_test.csv").read_text().split()
+    turned = [f"{reverse_complement(line[:-2])}{line[-2:]}" for line in lines[:4]]
+    (folder / "a_test.csv").write_text("\n".join([head, *turned, *lines[4:], ""]))
+    (one,) = go(tmp_path, find_model("nearest"), find_tasks([folder]))
     record = one.record
-    assert record.checks["duplicates"]["test_rows_in_train"] == 12
-    assert record.checks["duplicates"]["share"] == 0.2
+    found = {"test_rows_in_train": 12, "exact": 8, "reverse_complement": 4, "share": 0.2}
+    assert record.checks["duplicates"] == found
     assert record.outputs is not None
     kept = record.outputs()
     clean = kept.columns["in_train"] == 0
-    assert clean.sum() == 48
+    assert kept.columns["in_train"].tolist() == [2] * 4 + [1] * 8 + [0] * 48
     expected = matthews_corrcoef(kept.truth[clean], kept.outputs[0, clean].argmax(1))
     without = record.checks["scores_without_duplicates"]["mcc"]
     assert without["value"] == pytest.approx(expected)
@@ -385,3 +395,28 @@ def test_a_results_folder_that_cannot_be_written_ends_the_run_with_a_sentence(
 
 def test_a_checkout_of_something_else_is_not_our_commit(tmp_path: Path) -> None:
     assert provenance.commit_facts(tmp_path) == {"commit": None, "dirty": None}
+
+
+def test_code_that_was_changed_is_dirty_and_results_are_not_code(tmp_path: Path) -> None:
+    checkout = repository(tmp_path.resolve() / "checkout")
+    for name in ("harness/a.py", "results/a.json", "setup.cfg"):
+        (checkout / name).parent.mkdir(exist_ok=True)
+        (checkout / name).write_text("")
+    facts = {"commit": commit(checkout, "first"), "dirty": False}
+    (checkout / "results" / "b.json").write_text("{}")
+    assert provenance.commit_facts(checkout) == facts
+    (checkout / "harness" / "a.py").write_text("changed")
+    assert provenance.commit_facts(checkout) == facts | {"dirty": True}
+
+
+def test_the_seed_that_saw_least_says_how_many_bases_were_seen(write_suite: Writer) -> None:
+    tasks = find_tasks([write_suite(("a",))])
+    (planned,) = make_plan(Request((Model(),), tasks), None, DATA)
+    met, pair = meet(tasks[0], DATA), None
+    host = {"dnabench": "1", "commit": None, "dirty": None}
+    cost = {"peak_gpu_mb": None, "seconds": 0.0, "stages": {}, "bases": 0}
+    for seed, seen in enumerate((0.75, 0.5, 1.0)):
+        new = Replicate(seed, np.full((60, 2), 0.5, np.float32), "probability", {}, seen, cost)
+        pair = with_replicate(pair, planned.cell, met, new, host)
+    assert pair is not None
+    assert pair[0].checks["bases_seen"] == 0.5

@@ -188,8 +188,9 @@ def test_predictions_of_another_record_are_refused(tmp_path: Path) -> None:
 
 
 def test_large_predictions_go_to_the_content_addressed_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "LARGE", 100)
     path = cell(tmp_path)
+    put(path, record(), predictions(fill=0.75))
+    monkeypatch.setattr(store, "LARGE", 100)
     one = put(path, record(), predictions())
     assert not path.with_suffix(".npz").exists()
     assert [p.name for p in (tmp_path / "results" / "large").iterdir()] == [f"{one.predictions}.npz"]
@@ -208,8 +209,10 @@ def test_stray_files_of_killed_runs_are_passed_over_and_swept(tmp_path: Path) ->
     (path.parent / ".a.json.99.tmp").write_text('{"sch', encoding="utf-8")
     (path.parent / f".a.npz.{'0' * 64}.tmp").write_bytes(b"half")
     assert len(store.read_records(tmp_path)) == 1
+    # Another cell's staged predictions may be what its record waits for: that cell itself sweeps them.
+    (path.parent / f".b.npz.{'0' * 64}.tmp").write_bytes(b"whole")
     store.recover(path)
-    assert sorted(p.name for p in path.parent.iterdir()) == ["a.json", "a.npz"]
+    assert sorted(p.name for p in path.parent.iterdir()) == [f".b.npz.{'0' * 64}.tmp", "a.json", "a.npz"]
 
 
 def _die_at_replace(path: Path, number: int) -> None:

@@ -2,10 +2,12 @@
 
 import csv
 import gzip
+import re
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -19,9 +21,10 @@ from dnabench.harness.data.load import DataOptions, load_splits
 from dnabench.harness.errors import DataError, RequestError
 from dnabench.harness.report.check.findings import faulty
 from dnabench.harness.report.check.results import check_results
-from dnabench.harness.report.submit.match import read_submission
+from dnabench.harness.report.submit.match import _check_outputs, read_submission
 from dnabench.harness.report.submit.record import Claim, Where, submit
 from dnabench.harness.report.submit.sheet import _classes
+from dnabench.harness.run.meet import Met
 from dnabench.harness.run.npz import to_bytes
 from dnabench.harness.run.store import read_records
 from dnabench.harness.types import Target, Task
@@ -54,9 +57,8 @@ def probabilities(n: int) -> list[float]:
 def test_rows_in_any_order_are_matched_by_their_sequence(task: Task, tmp_path: Path) -> None:
     sequences, labels = rows_to_predict(task)
     said, order = probabilities(len(sequences)), np.random.default_rng(1).permutation(len(sequences))
-    path = sheet(
-        tmp_path / "p.csv", ["sequence", "probability"], [sequences[i].lower() for i in order], [said[i] for i in order]
-    )
+    columns = ([sequences[i].lower() for i in order], [said[i] for i in order], [labels[i] for i in order])
+    path = sheet(tmp_path / "p.csv", ["sequence", "probability", "label"], *columns)
     read = read_submission(path, task)
     np.testing.assert_allclose(read.outputs[0, :, 1], said, atol=1e-6)
     np.testing.assert_array_equal(read.truth, labels)
@@ -138,6 +140,12 @@ FAULTS = {
     "whole numbers from 0": broken(["seed", "probability"], lambda c: c["seed"].__setitem__(0, 0.5)),
     "column `key` must hold": broken(["key", "probability"], lambda c: c["key"].__setitem__(0, "-1")),
 }
+
+
+def test_a_negative_probability_is_refused_though_its_row_sums_to_1() -> None:
+    three = SimpleNamespace(task=SimpleNamespace(target=Target("class", ("a", "b", "c")), name="t"))
+    with pytest.raises(DataError, match="test row 2 has a probability outside 0 to 1: "):
+        _check_outputs(np.array([[[0.2, 0.4, 0.4], [-0.2, 0.6, 0.6]]]), "probability", cast(Met, three), Path("p.csv"))
 
 
 @pytest.mark.parametrize("reason", FAULTS)
@@ -241,13 +249,14 @@ def test_a_whole_run_is_checked_and_copied_with_its_card(tmp_path: Path, capsys:
     assert {path.suffix for path in folder.rglob("*") if path.is_file()} == {".json", ".npz", ".md", ".svg"}
     assert not faulty(list(check_results(tmp_path / "sent")))
     record = next(run.rglob("promoter.json"))
-    content = json.loads(record.read_text(encoding="utf-8"))
-    content["scores"]["mcc"]["value"] = 0.99
-    record.write_text(json.dumps(content), encoding="utf-8")
-    capsys.readouterr()
-    assert run_words(["submit", str(run), "-o", str(tmp_path / "forged")]) == 2
-    assert "the record says 0.99" in capsys.readouterr().err
-    assert not (tmp_path / "forged").exists()
+    for part, said in (("low", 0.77), ("value", 0.99)):
+        content = json.loads(record.read_text(encoding="utf-8"))
+        content["scores"]["mcc"][part] = said
+        record.write_text(json.dumps(content), encoding="utf-8")
+        capsys.readouterr()
+        assert run_words(["submit", str(run), "-o", str(tmp_path / "forged")]) == 2
+        assert re.search(f"the record says .*{said}", capsys.readouterr().err)
+        assert not (tmp_path / "forged").exists()
     assert run_words(["submit", str(run), "-o", str(tmp_path / "mine")]) == 2
 
 

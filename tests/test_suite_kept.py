@@ -31,6 +31,15 @@ def test_a_changed_file_is_read_again_and_a_wrong_one_refused(tmp_path: Path) ->
         read_kept(path, tmp_path)
 
 
+def test_the_same_file_in_another_folder_is_read_with_that_folder_s_data(tmp_path: Path) -> None:
+    text = (ROOT / "benchmarks" / "yeast" / "suite.yaml").read_text()
+    for name in ("old", "new"):
+        path = tmp_path / name / "suite.yaml"
+        path.parent.mkdir()
+        path.write_text(text)
+        assert {task.folder for task in read_kept(path, tmp_path).tasks} == {str(path.parent)}
+
+
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"name": "x"}'])
 def test_a_damaged_kept_suite_is_no_fault(tmp_path: Path, damage: str) -> None:
     path = ROOT / "benchmarks" / "yeast" / "suite.yaml"

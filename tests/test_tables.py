@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dnabench.harness.errors import RequestError
-from dnabench.harness.report.cells import cells, pattern, rarest_share
+from dnabench.harness.report.cells import cells, pattern, rarest_class, rarest_share
 from dnabench.harness.report.render import FORMATS, Table, columns_that_fit, render
 from dnabench.harness.report.tables import number, score_table, value_text
 from dnabench.harness.types import RunRecord, Score
@@ -255,4 +255,5 @@ def test_the_rarest_class_of_several_labels_is_the_harmonic_mean_of_their_rarer_
 ) -> None:
     one = record("t/a", "m")
     task = {**one.task, "target": {"kind": kind}, "splits": {"test": {"class_counts": counts}}}
+    assert rarest_class(replace(one, task=task)) == (30 if kind == "class" else None)
     assert rarest_share(replace(one, task=task)) == (None if share is None else pytest.approx(share))

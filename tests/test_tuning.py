@@ -1,12 +1,15 @@
 """LoRA, IA3 and the head alone train what they say and nothing else; heads read rows, pairs and tracks alike."""
 
 from collections.abc import Sequence
+from itertools import count
 from typing import Any
 
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="needs torch: pip install 'dnabench[torch]'")
+
+from small_readers import small_learner  # noqa: E402
 
 from dnabench.adapters.ports import convnova, dnabert2, hyenadna  # noqa: E402
 from dnabench.adapters.tokenizers import CONVNOVA, HYENADNA, Overlapping  # noqa: E402
@@ -96,6 +99,18 @@ def test_a_track_has_an_answer_for_every_bin_of_its_bases(size: int, bins: int) 
     assert torch.allclose(found[3], module.head(means), atol=1e-5)
 
 
+def test_the_mean_is_over_the_tokens_that_stand_for_bases() -> None:
+    reader = bert()
+    module: Any = classifier(reader, 2, "mean").eval()
+    module.head = torch.nn.Identity()
+    with torch.no_grad():
+        found = module(**collated(reader, ROWS))
+        for row, sequence in zip(found, ROWS, strict=True):
+            ids = torch.from_numpy(reader.tokenizer.encode(sequence).ids)[None]
+            states = reader.network(ids).last_hidden_state[0, 1:-1]
+            torch.testing.assert_close(row, states.mean(0), atol=1e-5, rtol=1e-4)
+
+
 def test_rows_are_cut_in_tokens_on_the_right_and_keep_their_special_tokens() -> None:
     reader = bert()
     whole = collated(reader, [ROWS[3]])["input_ids"][0].tolist()
@@ -173,11 +188,28 @@ def test_a_frozen_batch_norm_keeps_its_statistics_too() -> None:
 
     lesson = Lesson(ROWS, torch.tensor([0, 1, 0, 1]), torch.nn.functional.cross_entropy)
     recipe = Recipe(mode="head", batch_size=4, epochs=2, warmup_steps=0, device="cpu", patience=0)
-    train(Network(module, collate), lesson, Exam(ROWS, lambda raw: (0.0,)), recipe, 0)
+    looks = count(1.0)
+    train(Network(module, collate), lesson, Exam(ROWS, lambda raw: (next(looks),)), recipe, 0)
+    assert next(looks) == 3.0, "the second look is the better one, and is kept"
     changed = {name for name, tensor in module.state_dict().items() if not torch.equal(tensor, before[name])}
     assert changed
     assert all(name.startswith("head.") for name in changed)
     assert "head.0.running_mean" in changed, "the head's own norm learns"
+
+
+def test_after_a_look_at_dev_a_network_is_trained_on_as_before() -> None:
+    network, modes = small_learner(), []
+    network.module.register_forward_pre_hook(lambda part, _: modes.append((part.training, torch.is_grad_enabled())))
+    lesson = Lesson(ROWS, torch.tensor([0, 1, 0, 1]), torch.nn.functional.cross_entropy)
+    train(network, lesson, Exam(ROWS, lambda raw: (0.0,)), Recipe(epochs=2, device="cpu"), 0)
+    assert modes == [(True, True), (False, False)] * 2
+
+
+def test_outputs_for_dev_that_are_never_numbers_are_never_kept() -> None:
+    lesson = Lesson(ROWS, torch.tensor([0, 1, 0, 1]), torch.nn.functional.cross_entropy)
+    exam = Exam(ROWS, lambda raw: (-np.inf, -np.inf))
+    with pytest.raises(AdapterError, match="the outputs for the dev rows became infinite or NaN"):
+        train(small_learner(), lesson, exam, Recipe(epochs=2, device="cpu"), 0)
 
 
 def test_what_cannot_be_adapted_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,6 +245,19 @@ def test_norms_and_biases_do_not_decay_unless_asked_and_the_head_has_its_rate() 
         assert all(p.ndim >= 2 for p in group["params"]) is (group["weight_decay"] == 0.5)
     assert sorted(group["scale"] for group in found) == [1.0, 1.0, 100.0, 100.0]
     assert {group["weight_decay"] for group in groups(module, Recipe(decay_vectors=True))} == {0.1}
+
+
+def test_the_first_step_moves_head_and_body_at_their_own_rates() -> None:
+    recipe = Recipe(
+        learning_rate=1e-4, head_learning_rate=1e-2, weight_decay=0.0, warmup_steps=0, max_steps=1, device="cpu",
+        schedule="constant",
+    )  # fmt: skip
+    network, start = small_learner(), small_learner().module.state_dict()
+    train(network, Lesson(ROWS, torch.arange(len(ROWS)) % 2, torch.nn.functional.cross_entropy), None, recipe, 0)
+    moved = {name: float((p.detach() - start[name]).abs().max()) for name, p in network.module.named_parameters()}
+    # Adam's first step is as long as its rate, whatever the gradient.
+    assert moved["head.weight"] == pytest.approx(1e-2, rel=1e-2)
+    assert max(m for name, m in moved.items() if not name.startswith("head.")) == pytest.approx(1e-4, rel=1e-2)
 
 
 class Sides:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -12,7 +14,8 @@ from dnabench.harness.errors import RequestError
 from dnabench.harness.stats.collapse import collapsed, without
 from dnabench.harness.stats.difference import Difference
 from dnabench.harness.stats.intervals import score_predictions
-from dnabench.harness.stats.verdict import Rules, drop, equivalent, noninferior, reach, unseen, widened
+from dnabench.harness.stats.variance import Noise
+from dnabench.harness.stats.verdict import Rules, drop, equivalent, noninferior, reach, unseen, verdict, widened
 from dnabench.harness.types import Predictions, Target
 
 
@@ -34,6 +37,15 @@ def test_few_degrees_of_freedom_make_a_drop_harder_to_show() -> None:
 def test_of_an_error_a_rise_is_the_drop() -> None:
     assert drop(gap(0.04, metric="mse"), 0.01) == drop(gap(-0.04), 0.01)
     assert noninferior(gap(0.04, metric="mse"), 0.01) == noninferior(gap(-0.04), 0.01)
+
+
+def test_a_p_value_of_alpha_itself_shows_nothing() -> None:
+    words = [verdict(gap(0.1), p, Rules(), 1.0, 0.0)[0] for p in (0.0499, 0.05)]
+    assert words == ["better", "undecided"]
+
+
+def test_a_difference_without_noise_is_a_fact() -> None:
+    assert [Noise(0.0, np.inf).p_value(value) for value in (0.1, 0.0)] == [0.0, 1.0]
 
 
 def test_without_noise_the_answer_is_exact_and_without_a_value_there_is_none() -> None:
@@ -124,6 +136,18 @@ def test_values_collapse_where_they_do_not_vary() -> None:
     outputs = np.stack([np.full(50, 0.3), np.linspace(0, 1, 50)])[..., None]
     said = Predictions("t/x", "value", keys, truth, outputs, ("flat", "fine"))
     assert collapsed(said, Target("value")) == ("flat",)
+
+
+def test_scores_that_vary_in_one_column_or_by_little_of_a_small_number_do_not_collapse() -> None:
+    keys, truth = np.arange(50, dtype=np.uint64), np.arange(50) % 2
+    varied = np.linspace(0, 1, 50)
+    one = Predictions("t/x", "log_likelihood", keys, truth, varied[None, :, None], ("seed 0",))
+    assert collapsed(one, BINARY) == ()
+    assert collapsed(replace(one, outputs=1e-9 * one.outputs), BINARY) == ()
+    assert collapsed(replace(one, outputs=1e6 + 0.1 * one.outputs), BINARY) == ("seed 0",)
+    labels = np.stack([np.full(50, 0.3), varied], axis=1)[None]
+    several = Predictions("t/x", "probability", keys, np.stack([truth, 1 - truth], axis=1), labels, ("seed 0",))
+    assert collapsed(several, Target("multilabel", ("a", "b"))) == ()
 
 
 def test_the_interval_on_the_logit_scale_is_asked_for_by_name_and_says_so() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from dnabench.benchmarks.yeast.build import ROMAN, SPLITS, main
 from dnabench.benchmarks.yeast.families import canonical_kmers, families
-from dnabench.benchmarks.yeast.windows import NOT_IN_THE_WAY, TASKS
+from dnabench.benchmarks.yeast.windows import NOT_IN_THE_WAY, TASKS, Chromosome, Feature, Gene
 from dnabench.harness.data.fingerprint import fingerprint_rows
 from dnabench.harness.data.genome import Window, chromosome_lengths, file_sha256, read_windows
 from dnabench.harness.data.load import load_splits
@@ -265,6 +265,31 @@ def test_canonical_kmers_name_both_strands_alike_and_skip_other_letters() -> Non
     assert sorted(plus.tolist()) == sorted(minus.tolist())
     assert len(plus) == len(bases) - 4 - 5
     assert set(rows.tolist()) == {0}
+
+
+def made_chromosome(*features: Feature) -> Chromosome:
+    """One gene on either strand, from 1,000 to 1,900 and from 3,000 to 3,900."""
+    genes = (Gene("forward", "+", ((1000, 1900),)), Gene("backward", "-", ((3000, 3900),)))
+    own = tuple(Feature(g.exons[0][0], g.exons[0][1], g.strand, "gene", g.systematic, g.systematic) for g in genes)
+    return Chromosome("chrI", "A" * 5000, (*own, *features), genes)
+
+
+def test_promoters_lie_before_and_terminators_behind_a_gene_on_its_strand() -> None:
+    rows = [(row.gene, row.label, row.start, row.end, row.strand) for row in TASKS["promoter"](made_chromosome())]
+    assert rows == [
+        ("forward", 1, 700, 1000, "+"),
+        ("forward", 0, 1900, 2200, "+"),
+        ("backward", 1, 3900, 4200, "-"),
+        ("backward", 0, 2700, 3000, "-"),
+    ]
+
+
+def test_a_gene_under_another_gene_gives_no_coding_row() -> None:
+    other = Feature(900, 1900, "-", "gene", "other", "other")
+    for features, named in (((), ["forward", "backward"]), ((other,), ["backward"])):
+        rows = list(TASKS["coding_strand"](made_chromosome(*features)))
+        assert [row.gene for row in rows] == named
+        assert all(row.start >= 3003 for row in rows if row.gene == "backward")
 
 
 @pytest.mark.slow

@@ -24,7 +24,7 @@ from .show import show
 from .submit import submit
 
 EXAMPLES = {
-    "dnabench": "dnabench run -m kmer -s yeast        # a first table in about a minute, no download",
+    "dnabench": "dnabench run -m kmer -s yeast        # a first table in seconds, no download",
     "run": "dnabench run -m majority,kmer,onehot -s yeast",
     "list": "dnabench list tasks yeast",
     "show": "dnabench show yeast/coding",

@@ -92,7 +92,8 @@ def _task_page(name: str, where: Where) -> Page:
     # The folder of a checkout need not be here: an installed dnabench brings its own.
     named = published if published.is_dir() else None
     scores = gathered(output, named, [task.name])
-    return task_page(task, options, scores, _stored(output, "task", task.name))
+    asked = name if Path(name).exists() else ""
+    return task_page(task, options, scores, _stored(output, "task", task.name), asked)
 
 
 def _known(name: str) -> str:

@@ -41,8 +41,10 @@ def token_batches(lengths: Sequence[int] | Index, budget: int) -> list[Index]:
 def equal_batches(lengths: Sequence[int] | Index, budget: int) -> list[Index]:
     """As `token_batches`, but only rows of one length go together: for networks that take no padding mask.
 
-    >>> [batch.tolist() for batch in equal_batches([2, 9, 3, 3], 9)]
-    [[1], [2, 3], [0]]
+    >>> [batch.tolist() for batch in equal_batches([2, 9, 3, 3, 3], 9)]
+    [[1], [2, 3, 4], [0]]
+    >>> [batch.tolist() for batch in equal_batches([2, 9, 3, 3], 5)]
+    [[1], [2], [3], [0]]
     """
     sizes = np.asarray(lengths, np.int64)
     order = np.argsort(-sizes, kind="stable")

@@ -42,17 +42,22 @@ class Marks:
         return self._found(tuple(tasks))[0]
 
     def could_show(self, tasks: Sequence[str]) -> float | None:
-        """The difference that these test rows show in 80% of cases: the median over pairs of columns."""
+        """The difference that these test rows show in 80% of cases: the median over pairs of columns.
+
+        None where nothing may be claimed.
+        """
         return self._found(tuple(tasks))[1]
 
     def _found(self, tasks: tuple[str, ...]) -> tuple[frozenset[str], float | None]:
         if tasks not in self.memory:
             made = self._joint(tasks)
-            self.memory[tasks] = (frozenset(), None) if made is None else (self._best(made), self._could_show(made))
+            self.memory[tasks] = (frozenset(), None)
+            if made is not None and made.claims:
+                self.memory[tasks] = (self._best(made), self._could_show(made))
         return self.memory[tasks]
 
     def _best(self, made: Joint) -> frozenset[str]:
-        if not made.claims or len(made.models) < 2:
+        if len(made.models) < 2:
             return frozenset()
         best = standings(made, self.rules.alpha).best
         return frozenset(model for model, mark in zip(made.models, best, strict=True) if mark)

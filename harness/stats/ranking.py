@@ -63,10 +63,8 @@ def pairs(joint: Joint, alpha: float = 0.05) -> Pairs:
     """
     gaps = joint.values[:, None] - joint.values
     se = np.sqrt(joint.variance)
-    freedom = joint.freedom.copy()
-    np.fill_diagonal(freedom, np.inf)
-    reach = student.ppf(1.0 - alpha / 2, freedom) * se
-    z = _normal_scale(gaps, se, freedom)
+    reach = student.ppf(1.0 - alpha / 2, joint.freedom) * se
+    z = _normal_scale(gaps, se, joint.freedom)
     p = np.where(np.isnan(se), np.nan, 2.0 * _upper(z))
     p_max = _adjusted(joint, z)
     if not joint.claims:

@@ -118,7 +118,7 @@ def _seeds(entry: Entry) -> str:
     said = []
     for i, one in enumerate(entry.record.replicates):
         value = number(values[i]) if i < len(values) else MISSING
-        said.append(f"{one['name']}: {value}" + (" (collapsed)" if one.get("chosen", {}).get("collapsed") else ""))
+        said.append(f"{one['name']}: {value}" + (" (collapsed)" if one["name"] in entry.cell.collapsed else ""))
     return ", ".join(said) or MISSING
 
 

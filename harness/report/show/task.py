@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from shlex import quote
 from typing import Any
 
 from ...audit.duplicates import audit_splits
@@ -33,9 +34,16 @@ _SOURCES = {
 
 
 def task_page(
-    task: Task, options: DataOptions, published: Sequence[PublishedScore] = (), stored: Sequence[StoredRecord] = ()
+    task: Task,
+    options: DataOptions,
+    published: Sequence[PublishedScore] = (),
+    stored: Sequence[StoredRecord] = (),
+    asked: str = "",
 ) -> Page:
-    """A task: what it asks, its data and what they were proved to be, its traps, published and own scores."""
+    """A task: what it asks, its data and what they were proved to be, its traps, published and own scores.
+
+    `asked` is the file that it was named by, where no command knows it by its name.
+    """
     try:
         splits, obstacle = load_splits(task, options), ""
     except DnabenchError as problem:
@@ -52,7 +60,7 @@ def task_page(
         Section("scores here", table=run_table(stored)),
         Section("cite", sentences=[task.citation] if task.citation else []),
     ]
-    return Page(task.name, task.title, sections, f"dnabench run -m kmer -t {task.name}")
+    return Page(task.name, task.title, sections, f"dnabench run -m kmer -t {quote(asked or task.name)}")
 
 
 def published_table(found: Sequence[PublishedScore]) -> Table:
