@@ -25,11 +25,10 @@ from dnabench.harness.data.folds import fold_splits
 from dnabench.harness.data.load import DataOptions, load_splits
 from dnabench.harness.errors import DataError
 from dnabench.harness.registry import find_tasks, load_suite
-from dnabench.harness.report.audit import audit as audit_page
+from dnabench.harness.report.audit import audit, page
 from dnabench.harness.report.audit.audit import TaskAudit
 from dnabench.harness.report.audit.html import Drawn, html_page
 from dnabench.harness.report.audit.marks import leak_marks, trivial_marks
-from dnabench.harness.report.audit.page import shortcut_table
 from dnabench.harness.report.page import Page, Section
 from dnabench.harness.report.render import Table
 from dnabench.harness.run.store import StoredRecord
@@ -294,7 +293,7 @@ def test_runs_of_one_model_are_told_apart_by_their_protocol(write_suite: SuiteWr
     )
     one = TaskAudit(task, records=records)
     assert [one.name_of(r).partition(" (")[0] for r in records] == ["cnn probe", "cnn finetune"]
-    assert [row[0].partition(" (")[0] for row in shortcut_table(one).rows] == ["cnn finetune", "cnn probe"]
+    assert [row[0].partition(" (")[0] for row in page.shortcut_table(one).rows] == ["cnn finetune", "cnn probe"]
 
 
 def test_beside_the_shortcuts_stand_full_records_of_these_very_rows(
@@ -311,8 +310,8 @@ def test_beside_the_shortcuts_stand_full_records_of_these_very_rows(
 
     others = (kept("limited", status="partial"), kept("elsewhere", key={"data": {"test": "other rows"}}))
     stored = (kept("kmer"), kept("gc"), *others)
-    monkeypatch.setattr(audit_page, "_shortcuts", lambda *_: [fresh])
-    found = audit_page._records(task, splits, {}, audit_page.Asked(DataOptions(), stored))
+    monkeypatch.setattr(audit, "_shortcuts", lambda *_: [fresh])
+    found = audit._records(task, splits, {}, audit.Asked(DataOptions(), stored))
     assert [one.model["name"] for one in found] == ["gc", "kmer"]
     assert found[0] is fresh
 
@@ -340,6 +339,13 @@ def test_windows_of_a_genome_that_overlap_train_are_leaks(tmp_path: Path, monkey
     facts = audit_fully(task, load_splits(task, DataOptions(data_dir=tmp_path)))
     assert facts.leaks["places"].tolist() == [True, False]
     assert facts.found["places"]["overlapping"] == 1
+
+
+def test_among_several_tasks_one_that_is_not_here_is_named_once() -> None:
+    one, other = find_tasks(tasks=["gue/mouse_0", "gue/mouse_1"])
+    lost = [TaskAudit(one, problem="gue/mouse_0: dev.csv is missing"), TaskAudit(other, problem="no such genome")]
+    (section,) = [s for s in page.audit_page(audit.Audit(tuple(lost))).sections if s.heading == "not here"]
+    assert section.facts == {"gue/mouse_0": "dev.csv is missing", "gue/mouse_1": "no such genome"}
 
 
 def test_leak_marks_say_what_a_record_knows() -> None:

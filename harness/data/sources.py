@@ -65,7 +65,8 @@ def locate(task: Task, facts: FileFacts, options: DataOptions) -> Found:
     missing = f"{task.name}: {facts.path} is missing: looked in {_looked(task, options)}"
     if not task.source.hub_repo:
         raise Unavailable(f"{missing}; no place to download it from is known: bring it and name its folder, --data DIR")
-    raise Unavailable(f"{missing}; {reason}; get it with `dnabench fetch {task.suite}` or name its folder, --data DIR")
+    mend = f"get it with `dnabench fetch {task.suite}` where there is a network, or name its folder, --data DIR"
+    raise Unavailable(f"{missing}; {reason}; {mend}")
 
 
 def find_local(task: Task, facts: FileFacts, options: DataOptions) -> Found | None:

@@ -30,7 +30,7 @@ def audit_page(audit: Audit) -> Page:
         Section("tasks", table=summary_table(audit.tasks)),
         Section("findings", table=_finding_table(audit.tasks)),
         Section("test rows that tasks share", sentences=overlap_sentences(audit), table=overlap_table(audit)),
-        Section("not here", {one.task.name: one.problem for one in audit.tasks if one.problem}),
+        Section("not here", {one.task.name: _without_name(one) for one in audit.tasks if one.problem}),
     ]
     return Page(", ".join(suites), f"audit of {len(audit.tasks)} tasks", sections, _next(audit))
 
@@ -172,6 +172,11 @@ def overlap_sentences(audit: Audit) -> list[str]:
         why = "a mean over them takes the tasks as independent"
         said.append(f"{few} test rows and no task file declares it (`shares_test_rows_with`): {why}")
     return said
+
+
+def _without_name(one: TaskAudit) -> str:
+    """Why the task's rows cannot be looked at; its name stands before it already."""
+    return one.problem.removeprefix(f"{one.task.name}: ")
 
 
 def _declared(pair: Overlap, audit: Audit) -> str:
