@@ -18,6 +18,8 @@ _HUB = re.compile(r"(?P<name>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 OWN_CODE = "remote-code"
 """The family whose networks are a repository's own code."""
+_SAID = ("folder", "name", "origin")
+"""What the word for a model says of its files: an option that said it again could name code or weights of another."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def checkpoint(kind: Any, spec: str, args: Mapping[str, str], how: Loading) -> A
     Raises RequestError for options that do not fit, Unavailable where files cannot be had, AdapterError for files
     that are not a model's.
     """
-    given: dict[str, Any] = {"adapter": how.adapter, **how.options, **args}
+    given: dict[str, Any] = {"adapter": how.adapter, **_options(spec, args, how)}
     folder = Path(spec)
     if folder.is_dir():
         if given["adapter"] == OWN_CODE:
@@ -105,6 +107,20 @@ def checkpoint(kind: Any, spec: str, args: Mapping[str, str], how: Loading) -> A
     elif given["adapter"] == OWN_CODE:
         raise RequestError(f"code of {name} runs only when it is named: --trust-remote-code {name}@{got.commit}")
     return made(kind, {**given, "folder": str(got.folder), "name": name, "origin": got.origin}, spec)
+
+
+def from_scratch(kind: Any, family: str, args: Mapping[str, str], how: Loading) -> Any:
+    """The model of a family without a folder; RequestError for options that name another family or files."""
+    if args.get("adapter", family) != family:
+        raise RequestError(f"{family} is a family, and adapter={args['adapter']} another: name one of them")
+    return made(kind, {"adapter": family, **_options(family, args, how)}, family)
+
+
+def _options(spec: str, args: Mapping[str, str], how: Loading) -> dict[str, str]:
+    for name in _SAID:
+        if name in args:
+            raise RequestError(f"{spec}: {name} is no option, -m says it: -m FOLDER, -m org/name@revision; --as NAME")
+    return {**how.options, **args}
 
 
 def _trusted(name: str, trusted: tuple[str, ...]) -> str | None:

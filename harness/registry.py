@@ -20,7 +20,17 @@ from typing import Any, get_args
 
 from .data.suite_kept import read_kept
 from .errors import AdapterError, DnabenchError, RequestError, nearest
-from .making import OWN_CODE, Loading, checkpoint, class_in_file, info_of, is_checkpoint, lm_eval_spelling, made
+from .making import (
+    OWN_CODE,
+    Loading,
+    checkpoint,
+    class_in_file,
+    from_scratch,
+    info_of,
+    is_checkpoint,
+    lm_eval_spelling,
+    made,
+)
 from .types import Adapter, Capability, ModelInfo, Suite, Task
 
 MODELS = "dnabench.models"
@@ -148,7 +158,7 @@ def _named(spec: str, args: Mapping[str, str], how: Loading) -> Any:
     if spec == CHECKPOINTS:
         spec, args = lm_eval_spelling(args)
     if spec in _points(FAMILIES) and spec not in _points(MODELS) and spec != OWN_CODE:
-        return made(_registered_class(CHECKPOINTS), {"adapter": spec, **how.options, **args}, spec)
+        return from_scratch(_registered_class(CHECKPOINTS), spec, args, how)
     if spec in _points(MODELS) or not (is_checkpoint(spec) or Path(spec).is_dir()):
         return made(_registered_class(spec), args, spec)
     return checkpoint(_registered_class(CHECKPOINTS), spec, args, how)

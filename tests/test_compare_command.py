@@ -40,6 +40,15 @@ def command(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, 
     return code, said.out, said.err
 
 
+def test_a_table_of_holes_alone_is_no_success(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    saved(tmp_path, record("kmer", rows("toy/x", 0.7)))
+    saved(tmp_path, record("gc", rows("toy/y", 0.6)))
+    code, table, _ = command(capsys, "kmer", "gc", "-r", str(tmp_path), "--format", "md")
+    assert (code, table.count("not run")) == (1, 2)
+    saved(tmp_path, record("gc", rows("toy/x", 0.6, model=3)))
+    assert command(capsys, "kmer", "gc", "-r", str(tmp_path), "--format", "md")[0] == 0
+
+
 @pytest.fixture(scope="module")
 def real_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """gc, kmer and length on a user's own file: class 0 is rich in GC, so that gc wins; the results folder."""

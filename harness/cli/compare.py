@@ -70,7 +70,7 @@ def compare(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
     tasks = task_metrics([one for group in groups for one in group], o.words(suite), o.words(task), metric)
     found = compare_groups(groups, tasks, rules, how)
     show_table(compare_table(found, groups if len(groups) > 1 else groups[0], rules, how), face)
-    return 0
+    return 0 if any(one.difference for one in found) else 1
 
 
 def _alpha(alpha: float | None, level: float | None) -> float:
