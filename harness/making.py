@@ -1,4 +1,4 @@
-"""A class becomes a model: a class in a file of the user's own, or the registered one that reads checkpoints."""
+"""A class becomes a model, and is checked: one in a file of the user's own, or the one that reads checkpoints."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from importlib import util
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from .errors import AdapterError, DnabenchError, RequestError, nearest
-from .types import Capability, ModelInfo
+from .types import Adapter, Capability, ModelInfo
 
 _HUB = re.compile(r"(?P<name>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -38,7 +38,11 @@ class Loading:
 
     @property
     def options(self) -> dict[str, str]:
-        """What of it is an option of the model."""
+        """What of it is an option of the model.
+
+        >>> Loading("hyenadna", "random", device="cpu").options
+        {'init': 'random', 'device': 'cpu'}
+        """
         return {name: value for name, value in (("init", self.init), ("device", self.device)) if value}
 
 
@@ -189,6 +193,40 @@ def made(kind: Any, args: Mapping[str, str], where: str) -> Any:
         raise
     except (Exception, SystemExit) as problem:
         raise AdapterError(f"{where} cannot be made ({type(problem).__name__}: {problem})") from problem
+
+
+def check_adapter(found: Any, where: str) -> Adapter:
+    """The object itself if it is an adapter; else AdapterError with what it lacks."""
+    if not isinstance(info_of(found, where), ModelInfo):
+        raise AdapterError(f"{where} has no `info`: make it a property that returns dnabench's ModelInfo")
+    declared = getattr(found, "capabilities", None)
+    if not declared or not set(declared) <= set(get_args(Capability)):
+        raise AdapterError(
+            f"{where}: `capabilities` is {declared!r}: make it a frozenset of {', '.join(get_args(Capability))}"
+        )
+    for name in sorted(declared):
+        missing = [m for m in (name, "collate")[: 1 + (name == "module")] if not callable(getattr(found, m, None))]
+        if missing:
+            raise AdapterError(f"{where} declares {name!r} but has no method `{missing[0]}`")
+    adapter: Adapter = found
+    return adapter
+
+
+@dataclass(frozen=True)
+class Renamed:
+    """An adapter that says something else of itself (`--as NAME`, the sha256 of its file) and is the same else."""
+
+    adapter: Adapter
+    info: ModelInfo
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        return self.adapter.capabilities
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "adapter":  # a copy in the making has none yet
+            raise AttributeError(name)
+        return getattr(self.adapter, name)
 
 
 def info_of(found: Any, where: str) -> Any:

@@ -11,27 +11,28 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib import import_module, util
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from .data.suite_kept import read_kept
-from .errors import AdapterError, DnabenchError, RequestError, nearest
+from .errors import DnabenchError, RequestError, nearest
 from .making import (
     OWN_CODE,
     Loading,
+    Renamed,
+    check_adapter,
     checkpoint,
     class_in_file,
     from_scratch,
-    info_of,
     is_checkpoint,
     lm_eval_spelling,
     made,
 )
-from .types import Adapter, Capability, ModelInfo, Suite, Task
+from .types import Adapter, Suite, Task
 
 MODELS = "dnabench.models"
 SUITES = "dnabench.suites"
@@ -164,40 +165,6 @@ def _named(spec: str, args: Mapping[str, str], how: Loading) -> Any:
     return checkpoint(_registered_class(CHECKPOINTS), spec, args, how)
 
 
-def check_adapter(found: Any, where: str) -> Adapter:
-    """The object itself if it is an adapter; else AdapterError with what it lacks."""
-    if not isinstance(info_of(found, where), ModelInfo):
-        raise AdapterError(f"{where} has no `info`: make it a property that returns dnabench's ModelInfo")
-    declared = getattr(found, "capabilities", None)
-    if not declared or not set(declared) <= set(get_args(Capability)):
-        raise AdapterError(
-            f"{where}: `capabilities` is {declared!r}: make it a frozenset of {', '.join(get_args(Capability))}"
-        )
-    for name in sorted(declared):
-        missing = [m for m in (name, "collate")[: 1 + (name == "module")] if not callable(getattr(found, m, None))]
-        if missing:
-            raise AdapterError(f"{where} declares {name!r} but has no method `{missing[0]}`")
-    adapter: Adapter = found
-    return adapter
-
-
-@dataclass(frozen=True)
-class Renamed:
-    """An adapter that says something else of itself (`--as NAME`, the sha256 of its file) and is the same else."""
-
-    adapter: Adapter
-    info: ModelInfo
-
-    @property
-    def capabilities(self) -> frozenset[Capability]:
-        return self.adapter.capabilities
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "adapter":  # a copy in the making has none yet
-            raise AttributeError(name)
-        return getattr(self.adapter, name)
-
-
 def warn(sentence: str) -> None:
     """One line on stderr about a thing that cannot be used; never an end of the run."""
     print(f"dnabench: warning: {sentence}", file=sys.stderr)
@@ -220,9 +187,8 @@ def _known(group: str, what: str, name: str, other: str) -> str:
     known = _points(group)
     if name in known:
         return known[name]
-    known = known | (_points(FAMILIES) if group == MODELS else {})
-    hint, names = nearest(name, list(known)), ", ".join(sorted(known))
-    raise RequestError(f"there is no {what} {name!r}.{hint} Known: {names}; or give {other}")
+    names = sorted({*known, *(_points(FAMILIES) if group == MODELS else ())} - {OWN_CODE})
+    raise RequestError(f"there is no {what} {name!r}.{nearest(name, names)} Known: {', '.join(names)}; or give {other}")
 
 
 @cache

@@ -27,9 +27,9 @@ from dnabench.adapters.byte_pairs import byte_pairs
 from dnabench.adapters.families import cards
 from dnabench.adapters.pretrained import Pretrained
 from dnabench.harness.cli import run_words
-from dnabench.harness.data.checkpoints import fetch_checkpoint
+from dnabench.harness.data.checkpoints import fetch_checkpoint, hub_cache
 from dnabench.harness.data.hub import _ask
-from dnabench.harness.errors import Unavailable
+from dnabench.harness.errors import RequestError, Unavailable
 from dnabench.harness.making import Loading
 from dnabench.harness.registry import find_model
 
@@ -105,6 +105,20 @@ def test_shards_are_downloaded_by_their_index(hub: HubServer) -> None:
     (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": files}), encoding="utf-8")
     (folder / "model.safetensors").unlink()
     np.testing.assert_array_equal(find_model(NAME).embed(ROWS), expected)  # type: ignore[attr-defined]
+    next(hub_cache().rglob("snapshots/*/model-00002-of-00002.safetensors")).unlink()
+    with pytest.raises(Unavailable, match="is here without model-00002-of-00002"):
+        find_model(NAME, how=Loading(offline=True))
+
+
+def test_an_index_that_names_a_file_elsewhere_is_refused(hub: HubServer) -> None:
+    folder = hub.root / "models" / NAME
+    elsewhere = "../../../../../elsewhere.safetensors"
+    index = {"weight_map": dict.fromkeys(load_file(folder / "model.safetensors"), elsewhere)}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")
+    (folder / "model.safetensors").rename(hub.root.parent / "elsewhere.safetensors")
+    for offline in (False, True):
+        with pytest.raises(Unavailable, match="a path is refused"):
+            find_model(NAME, how=Loading(offline=offline))
 
 
 def test_offline_takes_what_was_downloaded_and_says_where_it_is_not(
@@ -179,6 +193,16 @@ def test_a_random_twin_needs_no_weights_from_the_hub(hub: HubServer, tmp_path: P
     assert "model.safetensors" not in hub.downloads()
     model = records(tmp_path / "r")[0]["model"]
     assert (model["name"], model["weights"]) == (f"{NAME}-random", "random")
+
+
+@pytest.mark.parametrize("option", ["folder", "name", "origin"])
+@pytest.mark.parametrize("spec", [NAME, "hyenadna", ""])
+def test_no_option_says_that_a_model_is_another_than_the_one_that_is_named(
+    hub: HubServer, spec: str, option: str
+) -> None:
+    where = spec or str(hub.root / "models" / NAME)
+    with pytest.raises(RequestError, match=f"{option} is no option, -m says it"):
+        find_model(where, {option: "hub:org/other@main"}, how=Loading(init="random"))
 
 
 def test_a_folder_is_named_by_its_path_and_the_family_by_adapter(hub: HubServer, tmp_path: Path, capsys) -> None:

@@ -27,7 +27,7 @@ from dnabench.adapters.families import cards
 from dnabench.adapters.ports.common import read_weights
 from dnabench.adapters.pretrained import Pretrained
 from dnabench.harness.errors import AdapterError, DnabenchError, RequestError, Unavailable
-from dnabench.harness.registry import check_adapter
+from dnabench.harness.making import check_adapter
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -94,6 +94,14 @@ def test_likelihoods_sum_to_one_over_the_bases(folders: dict[str, Path], kind: s
     assert np.isfinite(model.log_likelihood(ROWS[:3])).all()
 
 
+def test_a_mask_that_is_asked_for_in_a_call_goes_before_what_the_options_say(folders: dict[str, Path]) -> None:
+    model, plain = (Pretrained(str(folders["caduceus"]), likelihood=how) for how in ("exact", "one-pass"))
+    seen, hidden = (model.base_log_probs([ROWS[1]], mask=mask)[0] for mask in ("none", "one"))
+    np.testing.assert_array_equal(seen, plain.base_log_probs([ROWS[1]])[0])
+    np.testing.assert_array_equal(hidden, model.base_log_probs([ROWS[1]])[0])
+    assert not np.allclose(seen, hidden)
+
+
 @each_kind
 def test_the_random_twin_is_the_same_network_without_its_weights(folders: dict[str, Path], kind: str) -> None:
     model, twin = Pretrained(str(folders[kind])), Pretrained(str(folders[kind]), init="random")
@@ -103,6 +111,49 @@ def test_the_random_twin_is_the_same_network_without_its_weights(folders: dict[s
     assert twin.info.pretraining == ()
     np.testing.assert_array_equal(twin.embed(ROWS[:2]), Pretrained(str(folders[kind]), init="random").embed(ROWS[:2]))
     assert not np.allclose(twin.embed(ROWS[:2]), model.embed(ROWS[:2]))
+
+
+@pytest.mark.parametrize(
+    "option", ["strands=averaged", "layer=1", "long=windows", "long=crop-left", "max_bases=20", "dtype=bfloat16"]
+)
+def test_a_reading_that_fine_tuning_would_not_follow_is_refused(folders: dict[str, Path], option: str) -> None:
+    name, _, value = option.partition("=")
+    with pytest.raises(RequestError, match=f"leave out {option}$"):
+        Pretrained(str(folders["nucleotide-transformer"]), **{name: value}).recipe  # noqa: B018
+
+
+@pytest.mark.parametrize("pooling", ["mean", "cls", "max"])
+def test_fine_tuning_reads_rows_as_the_probe_does_whatever_their_case_and_pooling(
+    folders: dict[str, Path], pooling: str
+) -> None:
+    model = Pretrained(str(folders["nucleotide-transformer"]), pooling=pooling)
+    module: Any = model.module(2, 60).eval()
+    expected = module.head(torch.as_tensor(model.embed(ROWS))).detach().numpy()
+    for rows in (ROWS, [row.lower() for row in ROWS]):
+        found = module(**model.collate(rows)).detach().numpy()
+        np.testing.assert_allclose(found, expected, atol=1e-5, rtol=1e-4)
+
+
+def test_a_random_twin_starts_every_seed_from_another_network_and_a_checkpoint_from_its_own(
+    folders: dict[str, Path],
+) -> None:
+    def body(init: str, seed: int) -> np.ndarray:
+        torch.manual_seed(seed)
+        module: Any = Pretrained(str(folders["hyenadna"]), init=init).module(2, 60)
+        return torch.cat([p.flatten() for p in module.network.parameters()]).detach().numpy()
+
+    assert (body("random", 1) == body("random", 1)).all()
+    assert (body("random", 1) != body("random", 2)).any()
+    assert (body("pretrained", 1) == body("pretrained", 2)).all()
+
+
+def test_a_checkpoint_reads_as_many_bases_as_it_was_trained_on_where_its_config_does_not_say(
+    folders: dict[str, Path],
+) -> None:
+    name = "kuleshov-group/caduceus-ps_seqlen-131k_d_model-256_n_layer-16"
+    model = Pretrained(str(folders["caduceus"]), origin=f"hub:{name}@{'0' * 40}", init="random")
+    assert (model.info.context_bases, model.reader.context_bases) == (131_072, 131_072)
+    assert Pretrained(str(folders["caduceus"])).info.context_bases is None
 
 
 @each_kind
@@ -162,6 +213,12 @@ def test_weights_are_part_of_the_identity_and_so_are_settings(folders: dict[str,
     config = {**CONFIGS["hyenadna"], "activation_freq": 3}
     (tmp_path / "other" / "config.json").write_text(json.dumps(config), encoding="utf-8")
     assert Pretrained(str(tmp_path / "other")).info.options["config"] != first.options["config"]
+    (tmp_path / "other" / "vocab.txt").write_text("A\n", encoding="utf-8")
+    before = Pretrained(str(tmp_path / "other")).info
+    (tmp_path / "other" / "vocab.txt").write_text("C\n", encoding="utf-8")
+    assert Pretrained(str(tmp_path / "other")).info.options["config"] != before.options["config"]
+    write_model(tmp_path / "other", "hyenadna", seed=2)
+    assert Pretrained(str(tmp_path / "other")).info.weights != before.weights
     fast = Pretrained(str(folders["hyenadna"]), tokens_per_batch="100", device="cpu").info
     assert fast == first
 
@@ -179,6 +236,9 @@ def test_shards_and_pickles_are_read_and_safetensors_are_preferred(folders: dict
         save_file({n: weights[n] for n in names if files[n] == file}, sharded / file)
     (sharded / "model.safetensors.index.json").write_text(json.dumps({"weight_map": files}), encoding="utf-8")
     np.testing.assert_array_equal(Pretrained(str(sharded)).embed(ROWS), expected)
+    before, last = Pretrained(str(sharded)).info.weights, sharded / max(files.values())
+    save_file({n: tensor + 1 for n, tensor in load_file(last).items()}, last)
+    assert Pretrained(str(sharded)).info.weights != before
     torch.save(weights, pickled / "pytorch_model.bin")
     np.testing.assert_array_equal(Pretrained(str(pickled)).embed(ROWS), expected)
     shutil.copy(source / "model.safetensors", pickled)

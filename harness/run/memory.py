@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import AdapterError
-from ..registry import Renamed, check_adapter
+from ..making import Renamed, check_adapter
 from ..types import Adapter, Capability, ModelInfo
 
 MEMORY = "memory"
