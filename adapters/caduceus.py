@@ -27,7 +27,7 @@ def tokenizer(config: Config, folder: Path | None) -> Tokenizer:
     named = json.loads(file.read_text(encoding="utf-8"))["model"]["vocab"]
     letters = {name.upper(): token for name, token in named.items() if name.upper() in tuple("ACGT")}
     pad, mask, unknown = (int(named[name]) for name in ("[PAD]", "[MASK]", "[UNK]"))
-    return Letters(letters, unknown=unknown, pad=pad, mask=mask, upper=True, specials=frozenset({pad, mask}))
+    return Letters(letters, unknown=unknown, pad=pad, mask=mask, upper=True)
 
 
 def strands(config: Config) -> str:

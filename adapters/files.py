@@ -20,6 +20,8 @@ WEIGHTS = (
 )
 """In this order: pickled weights only where there are no safetensors."""
 TOKENIZER = ("tokenizer.json", "tokenizer.json.gz", "vocab.txt")
+BESIDE_CODE = (".json", ".txt", ".model")
+"""What a repository's own code reads its tokens from: merges.txt, special_tokens_map.json …"""
 _CHUNK = 1 << 22
 
 
@@ -61,11 +63,16 @@ def digest(files: Iterable[Path]) -> str:
 def settings_digest(config: Mapping[str, Any], folder: Path | None, *, code: bool = False) -> str:
     """Twelve digits for the configuration and the tokenizer's files, which change what a model says as weights do.
 
-    So does the `code` of a repository, where that is run.
+    So does the `code` of a repository with all that it reads beside it, where that is run.
     """
     text = json.dumps(config, sort_keys=True)
     held = [folder / name for name in TOKENIZER if (folder / name).is_file()] if folder else []
-    held += sorted(folder.rglob("*.py")) if folder and code else []
+    if folder and code:
+        # Not an index of weights: it may be here or not, as the weights were downloaded.
+        held += sorted(
+            file for file in folder.iterdir() if file.suffix in BESIDE_CODE and ".index" not in file.suffixes
+        )
+        held += sorted(folder.rglob("*.py"))
     sums = [_sha256(file, file.stat().st_mtime_ns) for file in held]
     return hashlib.sha256("\n".join([text, *sums]).encode()).hexdigest()[:12]
 

@@ -30,7 +30,6 @@ class Frames:
     pad: int = field(init=False, default=3)
     mask: int = field(init=False, default=4)
     left: bool = field(init=False, default=True)
-    specials: frozenset[int] = field(init=False, default=frozenset(range(1, SPECIALS)))
 
     def encode(self, sequence: str) -> Tokens:
         """<s>, then the k-mers."""

@@ -43,7 +43,6 @@ class Letters:
     upper: bool = False
     after: tuple[int, ...] = ()
     left: bool = False
-    specials: frozenset[int] = frozenset()
 
     def encode(self, sequence: str) -> Tokens:
         """Base i is token i; what comes `after` stands for no base."""
@@ -64,15 +63,14 @@ class Letters:
 
 
 _BASES = {"A": 7, "C": 8, "G": 9, "T": 10, "N": 11}
-_LETTER_SPECIALS = frozenset({0, 1, 2, 3, 4})
 
-HYENADNA = Letters(_BASES, unknown=6, pad=4, mask=3, after=(1,), left=True, specials=_LETTER_SPECIALS)
+HYENADNA = Letters(_BASES, unknown=6, pad=4, mask=3, after=(1,), left=True)
 """[SEP] behind, nothing in front; lower case is unknown."""
 
-CADUCEUS = Letters(_BASES, unknown=6, pad=4, mask=3, upper=True, after=(1,), left=True, specials=_LETTER_SPECIALS)
+CADUCEUS = Letters(_BASES, unknown=6, pad=4, mask=3, upper=True, after=(1,), left=True)
 """As HyenaDNA's, made upper case."""
 
-GPN = Letters({"A": 3, "C": 4, "G": 5, "T": 6}, unknown=2, pad=0, mask=1, upper=True, specials=frozenset({0, 1}))
+GPN = Letters({"A": 3, "C": 4, "G": 5, "T": 6}, unknown=2, pad=0, mask=1, upper=True)
 """No special tokens around; N is unknown."""
 
 CONVNOVA = Letters({"A": 0, "C": 1, "G": 2, "T": 3}, unknown=4, pad=4, mask=4, upper=True, left=True)
@@ -113,11 +111,6 @@ class Blocks:
             end = found.end()
         self._unknown(sequence, end, len(sequence), ids, spans)
         return _tokens(ids, spans)
-
-    @cached_property
-    def specials(self) -> frozenset[int]:
-        """Ids of <unk>, <pad>, <mask>, <cls>, <eos>, <bos>."""
-        return frozenset(token for name, token in self.vocabulary.items() if name.startswith("<"))
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
@@ -170,11 +163,6 @@ class Overlapping:
     def mask(self) -> int:
         """Id of [MASK]."""
         return self._marks["[MASK]"]
-
-    @cached_property
-    def specials(self) -> frozenset[int]:
-        """Ids of [PAD], [CLS], [SEP], [MASK]; [UNK] stands for bases."""
-        return frozenset(token for name, token in self._marks.items() if name != "[UNK]")
 
     def encode(self, sequence: str) -> Tokens:
         """K-mer j covers the bases j … j + k - 1."""
@@ -233,13 +221,6 @@ class BytePairs:
     def mask(self) -> int:
         """Id of [MASK]."""
         return self._id("[MASK]")
-
-    @cached_property
-    def specials(self) -> frozenset[int]:
-        """Ids of [PAD], [MASK] and other tokens in brackets, such as [CLS]; [UNK] and GENA's - stand for bases."""
-        added = self._library.get_added_tokens_decoder().items()
-        marks = {token for token, one in added if one.content[:1] in "[<" and one.content[1:-1].lower() != "unk"}
-        return frozenset({self.pad, self.mask, *marks})
 
     @cached_property
     def vocabulary(self) -> dict[str, int]:

@@ -14,14 +14,14 @@ LETTERS = bytes(b if chr(b) in "ACGT" else ord("N") for b in range(256))
 
 
 def texts(tokenizer: Tokenizer) -> dict[int, str]:
-    """Token id → bases, special and unknown tokens left out.
+    """Token id → bases, special and unknown tokens left out: their names hold other letters.
 
     >>> from .tokenizers import HYENADNA
     >>> texts(HYENADNA)
     {7: 'A', 8: 'C', 9: 'G', 10: 'T', 11: 'N'}
     """
-    found = {token: name for name, token in _names(tokenizer).items() if token not in tokenizer.specials}
-    return {token: name for token, name in sorted(found.items()) if name and set(name) <= set("ACGTN")}
+    found = sorted((token, name) for name, token in _names(tokenizer).items())
+    return {token: name for token, name in found if name and set(name) <= set("ACGTN")}
 
 
 def _names(tokenizer: Tokenizer) -> dict[str, int]:

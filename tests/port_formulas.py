@@ -46,18 +46,20 @@ def hyenadna(config: Mapping[str, Any], w: Weights, ids: Tensor) -> Tensor:
         short = w[f"{name}.mixer.short_filter.weight"]
         wide = pad(u.transpose(1, 2), (2, 2))
         u = conv1d(wide, short, w[f"{name}.mixer.short_filter.bias"], groups=len(short))[..., :length]
-        first, second, v = u.transpose(1, 2).split(width, dim=-1)
-        v, filters = v * second, hyena_filter(config, w, f"{name}.mixer.filter_fn", length)
-        mixed = [sum(filters[i] * v[:, t - i] for i in range(t + 1)) for t in range(length)]
-        v = torch.stack([torch.as_tensor(one) for one in mixed], 1) + v * w[f"{name}.mixer.filter_fn.bias"]
-        x = x + linear(w, f"{name}.mixer.out_proj", v * first)
+        *gates, v = u.transpose(1, 2).split(width, dim=-1)
+        filters = hyena_filter(config, w, f"{name}.mixer.filter_fn", length).split(width, dim=-1)
+        for gate, wave, bias in zip(gates[:0:-1], filters, w[f"{name}.mixer.filter_fn.bias"].split(width), strict=True):
+            v = v * gate
+            mixed = [sum(wave[i] * v[:, t - i] for i in range(t + 1)) for t in range(length)]
+            v = torch.stack([torch.as_tensor(one) for one in mixed], 1) + v * bias
+        x = x + linear(w, f"{name}.mixer.out_proj", v * gates[0])
         h = gelu(linear(w, f"{name}.mlp.fc1", norm(w, f"{name}.norm2", x)), approximate="tanh")
         x = x + linear(w, f"{name}.mlp.fc2", h)
     return norm(w, "hyena.backbone.ln_f", x, config.get("layer_norm_epsilon", 1e-5))
 
 
 def hyena_filter(config: Mapping[str, Any], w: Weights, name: str, length: int) -> Tensor:
-    """(length, width): sines of sines of the position, under an exponential window."""
+    """(length, channels): sines of sines of the position, under an exponential window."""
     n, bands = config["max_seq_len"], (config["emb_dim"] - 1) // 2
     t = torch.arange(n, dtype=torch.float64)[:length, None]
     turn = -2 * math.pi * t / n * torch.linspace(1e-4, bands - 1, bands, dtype=torch.float64)

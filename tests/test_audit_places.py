@@ -66,7 +66,7 @@ def test_the_length_rule_is_the_majority_at_the_nearest_length(train: list[tuple
 
 def test_a_context_cuts_what_is_longer() -> None:
     test = np.array([100, 600, 2000])
-    facts = length_facts(test, test, None, ())
+    facts = length_facts(np.array([50]), test, None, ())
     cut = {one["context"]: one for one in facts["cut"]}
     assert cut[512]["rows"] == 2
     assert cut[512]["share_of_bases"] == pytest.approx((88 + 1488) / 2700, abs=1e-6)

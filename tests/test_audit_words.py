@@ -37,6 +37,10 @@ def test_votes_count_trains_labels_at_every_place_of_a_word() -> None:
         word_index([word + "N" + word], 8), [word, word, reverse_complement(word)], np.array([0, 1, 1]), 2
     )
     assert shared.votes.tolist() == [[2.0, 4.0]]
+    other = "CCATGAAC"
+    index = word_index([word, other], 8)
+    both = shared_words(index, [word, other, other, other], np.array([0, 0, 1, 1]), 2)
+    assert both.votes.tolist() == [[1.0, 0.0], [1.0, 2.0]]
 
 
 def test_a_word_ends_with_its_row() -> None:

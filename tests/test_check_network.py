@@ -103,6 +103,16 @@ class Prophet(Only):
         return replace(super().info, objective="causal")
 
 
+class Peeker(Only):
+    """Says that it is causal, and sees the very base that it is asked about."""
+
+    family = "hyenadna"
+
+    def base_log_probs(self, sequences: Sequence[str], positions: Any = None, mask: Any = None) -> Any:
+        whole = [np.concatenate([rows[1:], rows[-1:]]) for rows in super().base_log_probs(sequences, None, mask)]
+        return whole if positions is None else [rows[list(at)] for rows, at in zip(whole, positions, strict=True)]
+
+
 class Heavy(Only):
     """Probabilities of a vocabulary, of which the four bases are a part only."""
 
@@ -196,6 +206,7 @@ class Blank(Only):
     [
         (Leaky("base_log_probs"), {"hidden base"}),
         (Prophet("base_log_probs"), {"reads forward only"}),
+        (Peeker("base_log_probs"), {"reads forward only"}),
         (Heavy("base_log_probs"), {"sums to one"}),
         (Forgetful("base_log_probs"), {"positions", "hidden base"}),
         (Surprisal("log_likelihood"), {"at most 0"}),

@@ -123,6 +123,20 @@ def test_an_entry_that_leaves_its_folder_is_refused(data: Path, name: str) -> No
         load_splits(named, DataOptions(data_dir=data))
 
 
+def test_an_entry_with_a_word_takes_the_records_whose_names_start_with_it(data: Path) -> None:
+    asked = task()
+    entries = {"positive": "all.fa#pos", "negative": "all.fa#neg"}
+    named = replace(asked, source=replace(asked.source, options={**asked.source.options, "entries": entries}))
+    for split in ("train", "test"):
+        records = [
+            f">{word}_{i}\n{'ACGT'[i] * 9}{end}" for word, end in (("pos", "A"), ("neg_pos", "C")) for i in range(4)
+        ]
+        (data / "toy" / split / "all.fa").write_text("\n".join(records))
+    test = load_splits(named, DataOptions(data_dir=data)).test
+    assert [bases[-1] for bases in test.sequences] == ["C"] * 4 + ["A"] * 4
+    assert test.labels.tolist() == [0] * 4 + [1] * 4
+
+
 def test_an_empty_class_and_an_empty_file_are_named(data: Path) -> None:
     folder = data / "toy/test/positive"
     (folder.parent / "positive.csv.gz").unlink()

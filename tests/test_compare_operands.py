@@ -131,6 +131,9 @@ def test_a_collapsed_seed_is_shown_and_left_out_only_by_name() -> None:
     notes = " ".join(compare_table([without_it], fewer, Rules()).notes)
     assert "b: without seed 2, left out by name" in notes
     assert "collapsed" not in notes
+    alone = [leave_out([[one]], ["seed 0", "seed 1"])[0][0] for one in pair]
+    notes = " ".join(compare_table(compared(*alone), alone, Rules()).notes)
+    assert "collapsed" not in notes, "the only seed there is cannot be left out"
     both = leave_out([pair], ["seed 2"])[0]
     assert all(len(one.records["toy/x"].outputs().outputs) == 2 for one in both)  # type: ignore[misc]
 
@@ -210,6 +213,12 @@ def test_the_summary_gives_mean_rank_and_win_rate_of_the_tasks_that_all_have() -
     assert found["ccc"]["value"] == pytest.approx(compared(*group)[-1].scores[1])
     assert [(found[m]["place_first"], found[m]["place_last"]) for m in ("a", "bb", "ccc")] == [(3, 3), (2, 2), (1, 1)]
     assert [row[-1] for row in summary.rows] == ["3", "2", "1 (beaten by none)"]
+    (unsure,) = compare_table(compared(*group), group, Rules(alpha=1e-9)).below
+    assert {(row["place_first"], row["place_last"]) for row in unsure.data} == {(1, 3)}
+    near = [of("a", 0.7, "xy"), of("bb", 0.72, "xy")]
+    wide, narrow = (compare_table(compared(*near), near, Rules(alpha=a)).below[0].data[0] for a in (0.001, 0.4))
+    for name in ("mean_rank", "win_rate"):
+        assert wide[f"{name}_high"] - wide[f"{name}_low"] > narrow[f"{name}_high"] - narrow[f"{name}_low"]
     for row in summary.data:
         for name in ("", "mean_rank_", "win_rate_"):
             middle = row[name.rstrip("_") or "value"]

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from dnabench.adapters.card import Card
@@ -16,6 +17,7 @@ from dnabench.harness import registry
 from dnabench.harness.cli import run_words
 from dnabench.harness.errors import AdapterError, RequestError
 from dnabench.harness.making import is_checkpoint, lm_eval_spelling
+from dnabench.harness.sequence import reverse_complement
 
 ADAPTERS = Path(__file__).resolve().parents[1] / "adapters"
 BERT = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072}
@@ -163,12 +165,31 @@ def test_a_family_from_scratch_has_published_sizes() -> None:
     assert small.info.options["size"] == "386k"
     assert small.embed(["ACGT", "GG"]).shape == (2, 64)
     assert Pretrained(adapter="hyenadna", init="random", size="small-32k").info.parameters == 3_281_664
+    tiny = Pretrained(adapter="hyenadna", init="random").network.state_dict()
+    assert {float(waves.mean()) for name, waves in tiny.items() if name.endswith("freq")} == {10.0}
     with pytest.raises(RequestError, match=r"is a family: name a checkpoint \(LongSafari"):
         Pretrained(adapter="hyenadna")
     with pytest.raises(RequestError, match=r"it has 386k, 1\.7m, 7m"):
         Pretrained(adapter="convnova", init="random", size="9b")
     with pytest.raises(RequestError, match="no size to build from scratch"):
         Pretrained(adapter="grover", init="random")
+
+
+@pytest.mark.skipif(find_spec("torch") is None, reason="needs torch: pip install 'dnabench[torch]'")
+@pytest.mark.parametrize(("size", "strands"), [("ps-1k", "equivariant"), ("ph-1k", "one strand")])
+def test_a_caduceus_from_scratch_is_equivariant_where_its_size_says_so_and_its_record_says_so(
+    size: str, strands: str
+) -> None:
+    import torch
+
+    from dnabench.adapters.pretrained import Pretrained
+
+    model = Pretrained(adapter="caduceus", init="random", size=size)
+    row = "ACGGTTACAG" * 3
+    bases = [model.tokenizer.encode(one).ids[:-1] for one in (row, reverse_complement(row))]  # without [SEP] behind
+    one, other = model.network(torch.tensor(np.stack(bases))).last_hidden_state
+    assert model.info.strands == strands
+    assert torch.allclose(other, one.flip(0, 1), atol=1e-5) is (strands == "equivariant")
 
 
 @pytest.mark.parametrize("rows", [None, "many", [4101], -1])

@@ -7,10 +7,11 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from dnabench.harness.data import hub
+from dnabench.harness.data import fetch, hub
 from dnabench.harness.data.fetch import fetch_task
 from dnabench.harness.data.load import DataOptions, load_splits
 from dnabench.harness.errors import Unavailable
@@ -105,6 +106,12 @@ def test_the_first_commit_stays_in_force_when_the_branch_moves(server: HubServer
     (server.root / "datasets" / REPO / "README.md").write_text("new")
     assert server.commit("datasets", REPO) != before
     assert load_splits(toy(), options).facts["test"].origin == f"hub:{REPO}@{before[:7]}"
+
+
+def test_what_is_written_down_of_one_revision_leaves_the_others(tmp_path: Path) -> None:
+    for revision, found in ((None, "a" * 40), ("v2", "b" * 40), ("b" * 40 + " *.csv", ["x.csv"])):
+        hub._record(tmp_path, revision, found)
+    assert [hub._recorded(tmp_path, revision) for revision in (None, "v2")] == ["a" * 40, "b" * 40]
 
 
 def test_a_pinned_revision_is_honoured(server: HubServer, options: DataOptions) -> None:
@@ -245,6 +252,16 @@ def test_peaks_a_library_and_genomes_come_before_the_rows_that_are_made_of_them(
     task = Task("s/bins", 1, "Bins", "sequence", Target("multilabel", ("a", "b")), "auroc", (), source)
     got = fetch_task(task, replace(options, offline=True), quiet)
     assert [one.file for one in got] == ["g.fa", "a.narrowPeak", "b.narrowPeak", "lib.fa", "train bins"]
+
+
+def test_a_file_whose_splits_are_proved_differently_is_as_sure_as_the_least_of_them(
+    options: DataOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for known in (["verified", "counts only"], ["counts only", "verified", "unknown"], ["verified"]):
+        facts = {str(i): SimpleNamespace(identity=one) for i, one in enumerate(known)}
+        monkeypatch.setattr(fetch, "load_splits", lambda *_, facts=facts: SimpleNamespace(facts=facts))
+        said = fetch._identity(toy(), "all", SimpleNamespace(), options)  # type: ignore[arg-type]
+        assert said == min(known, key=["unknown", "counts only", "verified"].index)
 
 
 def test_missing_files_are_told_once_by_cause_and_stay_single_as_data(options: DataOptions) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.metrics import log_loss, matthews_corrcoef, mean_squared_error
 
 from dnabench.adapters.cnn import CNN
 from dnabench.harness.errors import AdapterError, RequestError, Unavailable
-from dnabench.harness.protocols.finetune import CONFIG, check_config, finetune
+from dnabench.harness.protocols.finetune import CONFIG, _exam, check_config, finetune
 from dnabench.harness.protocols.fit import TrainRows
 from dnabench.harness.sequence import reverse_complement
 from dnabench.harness.types import Fit, Inputs, Split, Target
@@ -129,6 +130,32 @@ def test_the_record_tells_what_was_chosen(learnt: Fit) -> None:
     assert len(chosen["dev_scores"]) == len(chosen["train_losses"]) == len(chosen["dev_losses"])
     assert chosen["dev_rows_used"] == 200
     assert chosen["parameters"] == sum(p.numel() for p in CNN().module(2, 60).parameters())
+
+
+@pytest.mark.parametrize(("metric", "select"), [("mcc", "metric"), ("mcc", "loss"), ("mse", "metric")])
+def test_the_record_s_dev_scores_and_losses_are_those_of_the_network_that_is_kept(metric: str, select: str) -> None:
+    target = Target("value", ()) if metric == "mse" else TWO
+    rows = TrainRows(split("train", 400, 1, target), split("dev", 200, 2, target))
+    found = finetune(CNN(), rows, rows.dev.inputs, {**BRIEF, "metric": metric, "select": select}, 0)
+    kept, truth, said = found.chosen["epoch"] - 1, rows.dev.labels, found.outputs
+    score, loss = found.chosen["dev_scores"][kept], found.chosen["dev_losses"][kept]
+    if metric == "mse":
+        assert score == pytest.approx(mean_squared_error(truth, said[:, 0]), rel=1e-4)
+        assert loss == pytest.approx(score / np.var(rows.train.labels), rel=1e-5)
+    else:
+        assert score == pytest.approx(matthews_corrcoef(truth, said.argmax(1)), abs=1e-6)
+        assert loss == pytest.approx(log_loss(truth, said), rel=1e-4)
+
+
+@pytest.mark.parametrize("select", ["metric", "loss"])
+def test_outputs_that_are_no_numbers_are_the_worst_of_all(select: str) -> None:
+    from dnabench.harness.engine.targets import objective_of
+
+    exam = _exam(ROWS.dev, objective_of(TWO, ROWS.train.labels), {**BRIEF, "select": select})
+    assert exam is not None
+    right = np.float32(9) * np.stack([1 - 2 * ROWS.dev.labels, 2 * ROWS.dev.labels - 1], 1).astype(np.float32)
+    broken = np.where(np.arange(200)[:, None] == 7, np.float32(np.nan), right)
+    assert exam.judge(broken) < exam.judge(-right) < exam.judge(right)
 
 
 def test_test_rows_do_not_influence_the_training(briefly: Fit) -> None:

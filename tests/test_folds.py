@@ -125,6 +125,13 @@ def test_every_row_is_a_test_row_once_and_no_fold_sees_its_own() -> None:
     assert sorted(tested) == list(range(120))
 
 
+def test_dev_rows_inside_a_fold_are_drawn_with_the_seed_of_the_task() -> None:
+    split = split_of(dna(90))
+    split.columns["fold"] = np.arange(90) % 3  # type: ignore[index]
+    firsts = [next(fold_splits(split, SplitRule("kfold", folds=3, seed=seed)))[1].sequences for seed in (0, 1)]
+    assert set(firsts[0]) != set(firsts[1])
+
+
 def test_a_drawn_dev_set_is_fifteen_percent_and_apart_from_train() -> None:
     train, dev = draw_dev_rows(split_of(dna(200)), None)
     assert (len(train), len(dev)) == (170, 30)

@@ -95,6 +95,11 @@ def test_another_order_other_rows_and_other_groups_are_found(tree: Path, honest:
     assert "not the task's test rows in their order" in said(tree)
 
 
+def test_predictions_of_another_task_are_found(tree: Path) -> None:
+    forge(tree, lambda p: replace(p, task="yeast/splice"), again=False)
+    assert "its predictions are of yeast/splice" in said(tree)
+
+
 def test_forged_columns_are_found(tree: Path) -> None:
     forge(tree, lambda p: replace(p, columns={**p.columns, "in_train": np.ones(len(p.truth), np.uint8)}), again=False)
     assert "column 'in_train' is not the task's" in said(tree)
@@ -125,6 +130,12 @@ def test_a_record_of_some_rows_is_held_against_these_rows(tmp_path: Path) -> Non
     (found,) = check_results(tmp_path)
     assert found.verdict == "ok"
     assert "labels are the task's" in found.text
+
+
+def test_a_record_of_another_version_of_the_task_is_said_to_be_one_and_not_held_against_this(tree: Path) -> None:
+    edit(tree, lambda c: (c["task"].update(version=9), c["key"]["task"].update(version=9)))
+    texts = [f.text for f in check_results(tree, False)]
+    assert any("labels not compared: made from version 9, the task is version" in text for text in texts), texts
 
 
 @pytest.mark.parametrize("reason", FACTS)

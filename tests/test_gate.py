@@ -343,6 +343,10 @@ def test_several_models_of_one_name_are_matched_by_their_ids_first() -> None:
     lost = judged(base, [base[1], of("3", 0.9, options={"k": 8})])
     assert [(c.model, c.verdict) for c in lost.cells] == [("kmer@1", "fail"), ("kmer@2", "pass")]
     assert lost.extra == 1
+    # Of one recipe, so that only what the ids leave over can be told by it.
+    twins = [of("1", 0.9), of("2", 0.9)]
+    made = judged(twins, [of("3", 0.6), twins[0]])
+    assert [(c.model, c.verdict) for c in made.cells] == [("kmer@3", "fail"), ("kmer@1", "pass")]
 
 
 def test_new_weights_beside_the_old_ones_are_judged_too() -> None:

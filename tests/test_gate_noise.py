@@ -29,6 +29,16 @@ def test_the_noise_of_one_task_is_that_of_compare(seeds: int) -> None:
         assert np.isinf(mine.freedom)
 
 
+def test_what_rows_explain_of_one_seed_is_the_binomial_variance_where_seeds_err_apart() -> None:
+    base, new = (rows("toy/x", 0.8, model=m, seeds=3, n=2000) for m in (1, 2))
+    found = spread((base, new), "accuracy", TestSet(BINARY, Dependence(), "stream"), 4096)
+    wrong = np.array([one.argmax(1) != said.truth for said in (base, new) for one in said.outputs])
+    each = [
+        np.cov(part).diagonal().mean() - np.cov(part)[np.triu_indices(3, 1)].mean() for part in (wrong[:3], wrong[3:])
+    ]
+    assert found.by_rows == pytest.approx(np.mean(each) / 2000, rel=0.1)
+
+
 def test_few_groups_of_rows_keep_their_few_degrees_of_freedom() -> None:
     from dataclasses import replace
 

@@ -6,17 +6,18 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import stats
-from sklearn.metrics import matthews_corrcoef
+from sklearn.metrics import average_precision_score, f1_score, matthews_corrcoef, roc_auc_score
 
 from dnabench.harness.errors import DataError
 from dnabench.harness.metrics import evaluate
 from dnabench.harness.stats import bootstrap as routes
+from dnabench.harness.stats import variance
 from dnabench.harness.stats.bootstrap import bootstrap
 from dnabench.harness.stats.design import design_of
 from dnabench.harness.stats.intervals import bca, score_predictions
 from dnabench.harness.stats.jackknife import acceleration, influence
 from dnabench.harness.stats.panel import Panel
-from dnabench.harness.stats.perfect import error_bound
+from dnabench.harness.stats.perfect import error_bound, perfect_bound
 from dnabench.harness.stats.sampling import influence_sums, panel_of
 from dnabench.harness.stats.variance import noise
 from dnabench.harness.stats.weights import independent
@@ -78,8 +79,8 @@ def test_scores_of_one_replicate_get_bca_and_correlations_the_percentile() -> No
     values = np.random.default_rng(0).normal(size=(1, 200, 1))
     ranked = Predictions("t/x", "value", np.arange(200, dtype=np.uint64), values[0, :, 0] + 0.1, values, ("a",))
     noisy = Predictions("t/x", "value", ranked.keys, ranked.truth + np.sin(np.arange(200)), values, ("a",))
-    made = score_predictions(noisy, ["spearman", "r2", "mse"], TestSet(Target("value"), FREE, "s"))
-    assert [s.method.split(",")[0] for s in made.values()] == ["percentile", "BCa", "BCa"]
+    made = score_predictions(noisy, ["spearman", "pearson", "r2", "mse"], TestSet(Target("value"), FREE, "s"))
+    assert [s.method.split(",")[0] for s in made.values()] == ["percentile", "percentile", "BCa", "BCa"]
 
 
 def test_numpy_and_compiled_scores_are_the_same_bytes() -> None:
@@ -124,6 +125,22 @@ def test_the_bound_of_a_perfect_mcc_is_its_worst_value_with_three_errors() -> No
     cells = ((59 - wrong, 0.0, wrong, 180.0), (59.0, wrong, 0.0, 180 - wrong))  # TP, FP, FN, TN
     each = [(tp * tn - fp * fn) / np.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)) for tp, fp, fn, tn in cells]
     assert low == pytest.approx(min(each), abs=1e-9)
+    # Few groups allow more errors than the small class has rows: the worst is then a model that never names it.
+    truth = np.repeat([0, 1], [80, 10])
+    worst = f1_score(truth, 0 * truth, average="macro")
+    assert perfect_bound("f1_macro", truth, BINARY, 8.0, 0.95) == pytest.approx(worst)
+
+
+def test_the_bound_of_a_perfect_ranking_is_its_worst_value_with_three_errors_of_ninety() -> None:
+    truth = np.repeat([0, 1], [80, 10])
+    effective = np.log(0.05) / np.log(1 - 3 / 90)
+    lost, raised = truth + np.linspace(0, 0.1, 90), truth + np.linspace(0, 0.1, 90)
+    lost[-3:], raised[:3] = -1.0, 2.0
+    for metric, score in (("auroc", roc_auc_score), ("auprc", average_precision_score)):
+        worst = min(score(truth, lost), score(truth, raised))
+        assert perfect_bound(metric, truth, BINARY, effective, 0.95) == pytest.approx(worst, abs=0.02)
+    # Eight groups allow more errors than there are positives: all of them may stand below.
+    assert perfect_bound("auprc", truth, BINARY, 8.0, 0.95) <= average_precision_score(truth, -truth)
 
 
 def test_a_constant_prediction_is_what_it_is() -> None:
@@ -178,15 +195,16 @@ def test_resamples_without_an_answer_are_counted_in_the_note() -> None:
 
 def test_many_groups_are_resampled_whole_and_few_get_a_t() -> None:
     truth, scores = simulate(600)
-    many, few, fewest = (np.arange(600) % g for g in (120, 20, 5))
+    many, few, ten, fewest = (np.arange(600) % g for g in (120, 20, 10, 5))
     uneven = np.maximum(np.arange(600) - 120, 0) // 8  # one of 128 rows, 59 of 8
-    predictions = predict(truth, scores, many=many, few=few, fewest=fewest, uneven=uneven)
+    predictions = predict(truth, scores, many=many, few=few, ten=ten, fewest=fewest, uneven=uneven)
     methods = {}
-    for column in ("many", "few", "fewest", "uneven"):
+    for column in ("many", "few", "ten", "fewest", "uneven"):
         score = score_predictions(predictions, ["mcc"], TestSet(BINARY, Dependence(groups=column), "s"))["mcc"]
         methods[column] = (score.method, score.note)
     assert methods["many"] == ("BCa over 120 groups (many, G_eff 120.0), 10,048 resamples", "")
     assert methods["few"] == ("influence functions over 20 groups (few, G_eff 20.0), t(19.0)", "")
+    assert methods["ten"] == ("influence functions over 10 groups (ten, G_eff 10.0), t(9.0)", "")
     assert methods["uneven"][0] == "influence functions over 60 groups (uneven, G_eff 17.9), t(16.9)"
     assert methods["fewest"][1] == "no claim: about 5.0 independent groups, fewer than 10"
     with pytest.raises(DataError, match="no column 'chromosome'"):
@@ -266,6 +284,10 @@ def test_between_seed_variance_is_what_the_rows_do_not_explain() -> None:
     between = max(0.0, scores.var(ddof=1) - 0.02**2 * 8 / 8)
     assert made.error**2 == pytest.approx(0.03**2 + 0.02**2 / 8 + between / 8, rel=0.03)
     assert 7 <= made.freedom < np.inf
+    pair = variance.seeds(np.array([0.6, 0.8]), np.zeros((2, 9)))
+    assert (pair.observed, pair.added) == pytest.approx((0.02 / 2, 0.02 / 2)), (
+        "the variance of a sample, over two seeds"
+    )
     alike = noise(np.full(8, 0.7), values, np.inf)
     assert (alike.error, alike.freedom) == (
         pytest.approx(np.hypot(0.03, 0.02 / np.sqrt(8)), rel=0.03),

@@ -96,6 +96,8 @@ def test_windows_are_widened_and_filled_with_n_where_they_leave_the_chromosome(
     wide = with_options(task, flank=2, edges="pad")
     rows = read_intervals(table(tmp_path, TABLE), {"": (genome,)}, wide)
     assert rows.sequences == ["NNAAAACC", "GGTTTTNN", "acgtACGTAC"]
+    assert rows.columns["start"] == ["-2", "-2", "0"], "what was read: an audit sees overlaps of the flanks"
+    assert rows.columns["end"] == ["6", "6", "10"]
     with pytest.raises(DataError, match=r"line 2: chr1:-2-6 .* has 20 bases"):
         read_intervals(table(tmp_path, TABLE), {"": (genome,)}, with_options(task, flank=2))
     for wrong in ({"flank": "2"}, {"flank": -1}, {"edges": "wrap"}):
@@ -111,6 +113,8 @@ def test_a_table_made_on_another_build_is_told_by_its_reference_bases(
     bases = [column, "AAA", "AAA", "GTAC"]
     text = "\n".join(f"{line}\t{base}" for line, base in zip(lines, bases, strict=True)) + "\n"
     assert len(read_intervals(table(tmp_path, text), {"": (genome,)}, task)) == 3
+    wide = with_options(task, flank=2, edges="pad")
+    assert len(read_intervals(table(tmp_path, text), {"": (genome,)}, wide)) == 3
     with pytest.raises(DataError, match=r"line 4: the genome has gtAG at chr2:2|line 4: the genome has gtAC at chr2:2"):
         read_intervals(table(tmp_path, text.replace("GTAC", "GTTC")), {"": (genome,)}, task)
 

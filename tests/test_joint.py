@@ -102,6 +102,7 @@ def test_fewer_than_ten_groups_allow_no_claim_and_uneven_groups_count_less() -> 
     assert found.effective == pytest.approx(300**2 / (190**2 + 11 * 100))
     assert not found.claims
     assert "no claim" in found.note
+    assert np.isnan(pairs(found).p).all()
     assert np.isnan(pairs(found).p_max).all()
     assert not np.isnan(pairs(found).low[0, 1])
 

@@ -154,9 +154,17 @@ def test_only_full_records_take_part(tree: Path, status: Any) -> None:
 
 def test_other_rows_are_set_apart_with_the_reason(tree: Path) -> None:
     write_cell(tree, "toy/a", "stranger", 2.0, data="f" * 64)
-    view = board_of(tree).view("toy")
-    assert row(view, "stranger")["scored"] == "0/3"
-    assert any("other rows than the other models (test)" in note for note in task_table(view).notes)
+    newer = task_facts("toy/a") | {"version": 2}
+    write_cell(tree, "toy/a", "newer", 2.0, parts={"task": newer})
+    write_cell(tree, "toy/a", "exact", 2.0, parts={"task": task_facts("toy/a") | {"metric": "accuracy"}})
+    board = board_of(tree)
+    view = board.view("toy")
+    reasons = {"stranger": "other rows than the other models (test)", "newer": "version 2 of the task, the others have"}
+    reasons["exact"] = "ranked by accuracy, the others by mcc"
+    for name, reason in reasons.items():
+        assert row(view, name)["scored"] == "0/3", "what most records have is what is compared"
+        assert any(reason in note for note in task_table(view).notes)
+        assert {reason in line["said"] for line in lines(board) if line["model"] == name and line.get("said")} == {True}
 
 
 def test_a_collapsed_seed_is_shown_and_counted(tree: Path) -> None:

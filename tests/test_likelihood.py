@@ -13,7 +13,7 @@ if find_spec("torch") is None:
     pytest.skip("needs torch: pip install 'dnabench[torch]'", allow_module_level=True)
 
 import torch
-from small_readers import LIKELY, codes, generator, reader, rows
+from small_readers import LIKELY, WINDOWS_OF_21, codes, generator, reader, rows
 
 from dnabench.harness.engine.reading import (
     Reader,
@@ -132,6 +132,21 @@ def test_positions_go_with_their_rows_whatever_is_read_at_once(monkeypatch: pyte
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
+@pytest.mark.parametrize("family", ["caduceus", "dnabert", "hyenadna"])
+def test_a_base_of_a_long_row_is_read_in_the_window_in_whose_middle_it_stands(family: str) -> None:
+    one, (sequence,) = replace(reader(family), context_bases=8), rows(21, unknown=0)
+    expected = np.full((21, 4), np.nan)
+    for start, end, first, last in WINDOWS_OF_21:
+        for i in range(first, last):
+            hidden = None if one.objective == "causal" else [i - start]
+            expected[i] = by_hand(one, sequence[start:end], hidden, [i - start])[0]
+    reading = Reading(long="windows-overlapping")
+    (found,) = base_log_probs(one, [sequence], None, None, reading)
+    near(found, expected)
+    (some,) = base_log_probs(one, [sequence], [[20, 2, 15, 7]], None, reading)
+    near(some, expected[[20, 2, 15, 7]])
+
+
 def test_tokens_in_two_windows_count_once() -> None:
     class Flat(torch.nn.Module):
         """All twelve tokens are equally likely."""
@@ -140,8 +155,9 @@ def test_tokens_in_two_windows_count_once() -> None:
             return SimpleNamespace(logits=torch.zeros(*ids.shape, 12))
 
     one = replace(reader("caduceus"), network=Flat(), context_bases=8)
-    (found,) = log_likelihood(one, ["ACGTA" * 4], Reading(likelihood="tokens", long="windows-overlapping"))
-    assert found == pytest.approx(-20 * np.log(12), abs=1e-4)
+    reading = Reading(likelihood="tokens", long="windows-overlapping")
+    assert log_likelihood(one, ["ACGTA" * 4], reading) == pytest.approx(-20 * np.log(12), abs=1e-4)
+    assert mean_log_likelihood(one, ["ACGTA" * 4], reading) == pytest.approx(-np.log(12), abs=1e-5)
 
 
 @pytest.mark.parametrize("family", LIKELY)

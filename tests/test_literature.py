@@ -79,6 +79,7 @@ def test_what_nobody_can_compare_is_in_the_data_only_and_marked(note: str) -> No
     assert len(table.rows) == 1
     assert [line["comparable"] for line in table.data] == [True, False]
     assert table.data[1]["difference"] is None
+    assert not replace(PAPER, source=note).comparable
 
 
 def test_by_default_each_task_shows_its_highest_comparable_score() -> None:

@@ -106,7 +106,7 @@ def test_identity_says_what_was_proved(tmp_path: Path, facts: dict[str, object],
 
 @pytest.mark.parametrize("how", ["parts", "where"])
 def test_the_checksum_of_a_file_that_is_not_exactly_the_rows_proves_nothing(tmp_path: Path, how: str) -> None:
-    words = ["b", "b", "a", "a"]
+    words = ["b", "b", "ab", "ab"]
     whole = table(60, 1, lambda i: words[i % 4], ",kind")
     sums: dict[str, object] = {"sha256": hashlib.sha256(whole).hexdigest(), "git_sha1": git_sha1(whole)}
     options = lay(tmp_path, data=DATA | {"train": whole})
@@ -120,7 +120,7 @@ def test_the_checksum_of_a_file_that_is_not_exactly_the_rows_proves_nothing(tmp_
         (tmp_path / "toy/train-1.csv").write_bytes(table(4, 7))
         some = toy(**sums, path="toy/train-*.csv", hub_path=None)
     facts = load_splits(some, options).facts["train"]
-    assert facts.identity == "unknown"
+    assert (facts.identity, facts.rows) == ("unknown", 30 if how == "where" else 64)
 
 
 @pytest.mark.parametrize("facts", [{"sha256": "1" * 64}, {"git_sha1": "1" * 40}, {"fingerprint": "1" * 64}])
@@ -212,6 +212,9 @@ def test_the_parts_of_a_file_are_identified_one_by_one(tmp_path: Path) -> None:
         load_splits(known(test=FileFacts("rows.csv", fingerprint=prints["dev"])), OFFLINE)
     with pytest.raises(DataError, match="expected 11"):
         load_splits(known(test=FileFacts("rows.csv", rows=11)), OFFLINE)
+    whole = FileFacts("rows.csv", sha256=hashlib.sha256(data).hexdigest())
+    proved = load_splits(known(all=whole, dev=FileFacts("rows.csv", rows=10)), OFFLINE)
+    assert {fact.identity for fact in proved.facts.values()} == {"verified"}, "counts take no proof away"
 
 
 def test_split_words_are_understood_and_others_refused(tmp_path: Path) -> None:
@@ -245,6 +248,8 @@ def test_a_missing_dev_set_is_drawn_from_train_and_said(tmp_path: Path, layout: 
     assert splits.facts["dev"].rows == 9
     assert splits.facts["dev"].identity == splits.facts["train"].identity
     assert load_splits(task, options).dev.sequences == splits.dev.sequences
+    other = replace(task, split_rule=replace(task.split_rule, seed=1))
+    assert set(load_splits(other, options).dev.sequences) != set(splits.dev.sequences)
 
 
 def test_a_drawn_dev_set_divides_no_group_of_the_dependence(tmp_path: Path) -> None:
@@ -267,6 +272,10 @@ def test_folds_become_a_column_of_the_test_split(tmp_path: Path) -> None:
         assert len(set(splits.test.columns["fold"][gene * 5 : gene * 5 + 5].tolist())) == 1
     with pytest.raises(DataError, match="no column 'family'"):
         load_splits(one_file(tmp_path / "a.csv", data, replace(rule, groups="family")), OFFLINE)
+    task = one_file(tmp_path / "a.csv", data, rule)
+    files = {**task.source.files, "test": FileFacts("a.csv", rows=49)}
+    with pytest.raises(DataError, match="49"):
+        load_splits(replace(task, source=replace(task.source, files=files)), OFFLINE)
 
 
 @pytest.mark.parametrize("name", ["train", "test"])

@@ -168,4 +168,4 @@ def test_plant_caduceus_names_its_letters_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "tokenizer.json").write_text(json.dumps({"model": {"vocab": named}}), encoding="utf-8")
     read = card.tokenizer(config, tmp_path)
     assert read.encode("ACGTN").ids.tolist() == [6, 5, 4, 3, 1]
-    assert (read.pad, read.mask, read.specials) == (0, 2, frozenset({0, 2}))
+    assert (read.pad, read.mask) == (0, 2)

@@ -213,6 +213,21 @@ def test_gena_lm_has_rotary_positions_before_and_behind_its_norms() -> None:
     assert not any("position_embeddings" in name for name in network.state_dict())
 
 
+@pytest.mark.parametrize(("keys", "base", "turned"), [({}, 1e4, 8), ({"rotary_base": 50, "rotary_dim": 4}, 50.0, 4)])
+def test_gena_lm_turns_as_many_channels_as_its_configuration_says_and_as_slowly(
+    keys: dict[str, Any], base: float, turned: int
+) -> None:
+    network = lively({**GENA, "hidden_size": 16, "num_attention_heads": 2, "position_embedding_type": "rotary", **keys})
+    x = torch.randn(1, 2, 7, 8)
+    found = network.bert["encoder"].layer[0].attention["self"].turn(x)
+    pairs = torch.complex(x[..., : turned // 2].double(), x[..., turned // 2 : turned].double())
+    angles = torch.arange(7)[:, None] * base ** (-torch.arange(turned // 2, dtype=torch.float64) * 2 / turned)
+    expected = pairs * torch.polar(torch.ones_like(angles), angles)
+    torch.testing.assert_close(found[..., : turned // 2].double(), expected.real, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(found[..., turned // 2 : turned].double(), expected.imag, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(found[..., turned:], x[..., turned:])
+
+
 def test_padding_takes_no_position_of_nucleotide_transformer_v1() -> None:
     network = lively({**ESM, "max_position_embeddings": 14})
     ids, mask = torch.randint(5, 30, (1, 12)), torch.ones(1, 12, dtype=torch.long)

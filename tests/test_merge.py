@@ -169,6 +169,15 @@ def test_a_path_that_leaves_the_tree_is_refused(trees: Path, tmp_path: Path) -> 
     assert not (tmp_path / "out").exists()
 
 
+def test_a_record_that_lies_elsewhere_than_it_says_is_refused(trees: Path, tmp_path: Path) -> None:
+    path = only(trees / "a")
+    for file in (path, path.with_suffix(".npz")):
+        file.rename(file.with_stem("elsewhere"))
+    with pytest.raises(RecordError, match=f"says that it is .*/{path.name}: put it there"):
+        merge([trees / "a"], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_links_are_not_followed_in_or_out(trees: Path, tmp_path: Path) -> None:
     elsewhere, npz = tmp_path / "elsewhere", only(trees / "a").with_suffix(".npz")
     npz.rename(elsewhere)

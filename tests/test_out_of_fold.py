@@ -1,6 +1,7 @@
 """With folds, every row's prediction comes from the one fold that has not learnt from it."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,13 @@ from sklearn.preprocessing import StandardScaler
 
 from dnabench.harness.data.folds import fold_splits
 from dnabench.harness.data.load import DataOptions, load_splits
+from dnabench.harness.errors import AdapterError
 from dnabench.harness.protocols import TrainRows, run_protocol
 from dnabench.harness.registry import find_model, find_tasks
+from dnabench.harness.run import replicate
 from dnabench.harness.run.plan import Request, make_plan
 from dnabench.harness.run.run import RunOptions, run_plan
-from dnabench.harness.types import Capability, Inputs, ModelInfo, Split, Target, Task
+from dnabench.harness.types import Capability, Fit, Inputs, ModelInfo, Split, Target, Task
 
 DATA = DataOptions(offline=True)
 FOLDS = 3
@@ -94,6 +97,24 @@ def test_the_protocol_on_each_fold_by_hand_gives_the_same_outputs(task: Task, pr
         assert not {*train.sequences, *dev.sequences} & set(held.sequences)
         again = run_protocol(protocol, model, TrainRows(train, dev), held, cell.cell.config, 0)
         np.testing.assert_array_equal(said.outputs[0, places], np.asarray(again.outputs, np.float32))
+
+
+def test_the_account_of_folds_counts_all_their_bases(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two folds of 10 and 30 bases, seen whole and by half: 25 of 40 bases."""
+    half = np.full((1, 2), 0.5)
+    asked = iter(Fit(half, "probability", {}, {"fit": 1.0}, *one) for one in ((1.0, 7), (0.5, 9)))
+    monkeypatch.setattr(replicate, "run_protocol", lambda *_: next(asked))
+    folds = [SimpleNamespace(rows=None, test=Inputs(["A" * n]), places=[i]) for i, n in enumerate((10, 30))]
+    met = SimpleNamespace(task=task, folds=folds, splits=SimpleNamespace(test=[0, 1]))
+    (cell,) = make_plan(Request((Watched(),), (task,)), None, DATA)
+    found = replicate.run_replicate(cell.cell, met, 0)  # type: ignore[arg-type]
+    assert found.bases_seen == 25 / 40
+    assert (found.cost["bases"], found.cost["stages"]) == (16, {"fit": 2.0})
+    monkeypatch.setattr(replicate, "run_protocol", lambda *_: Fit(2e38 * 2 * half, "value"))
+    assert replicate.run_replicate(cell.cell, met, 0).outputs.max() > 1e38  # type: ignore[arg-type]
+    monkeypatch.setattr(replicate, "run_protocol", lambda *_: Fit(1e39 * half, "value"))
+    with pytest.raises(AdapterError, match="as float32"):
+        replicate.run_replicate(cell.cell, met, 0)  # type: ignore[arg-type]
 
 
 def test_labels_of_rows_never_reach_their_own_prediction(task: Task) -> None:

@@ -143,6 +143,10 @@ def test_a_runs_page_has_scores_with_and_without_the_rows_in_train(toy: Path, ca
         assert f"\n{heading}\n" in text
     facts = json.loads(shown(capsys, str(path.relative_to(toy / "results" / "runs")), "--json"))
     assert facts["checks"]["duplicates: test rows in train"] == 5
+    assert run_words(["list", "runs", "*kmer@*", "--json"]) == 0
+    assert {row["model"] for row in json.loads(capsys.readouterr().out)} == {"kmer"}
+    run_words(["list", "runs", "*gc@*", "--json"])
+    assert json.loads(capsys.readouterr().out) == []
     record = json.loads(path.read_text())
     assert {row["metric"]: row["value"] for row in facts["scores"]["rows"]} == {
         name: score["value"] for name, score in record["scores"].items()

@@ -115,6 +115,15 @@ def test_mcnemars_mid_p_is_the_exact_p_less_half_the_last_term() -> None:
     assert mid_p(0, 5) == pytest.approx(2**-5)
 
 
+def test_an_exchange_that_leaves_no_score_counts_against_a_difference() -> None:
+    """Exchanging either row that differs makes a model constant, which has no correlation; both give the same again."""
+    truth, keys = np.arange(12.0), np.arange(12, dtype=np.uint64)
+    said = np.zeros((2, 1, 12, 1), np.float32)
+    said[0, 0, 11], said[1, 0, 0] = 1.0, 1.0
+    a, b = (Predictions("t/x", "value", keys, truth, one, ("seed 0",)) for one in said)
+    assert swap_p(a, b, "pearson", TestSet(Target("value"), Dependence(), "s"), swaps=200) == 1.0
+
+
 def test_several_seeds_and_missing_scores_are_refused() -> None:
     a, b = two_models(50, replicates=2)
     with pytest.raises(RequestError, match="2 replicates"):

@@ -112,6 +112,8 @@ def test_more_seeds_extend_a_record(tmp_path: Path, task: Task, seeded: None) ->
     one = plan(tmp_path, task, seeds=range(5))
     assert (one.state, one.missing) == ("to extend", (3, 4))
     assert plan(tmp_path, task, seeds=(1,)).state == "done"
+    work([plan(tmp_path / "gap", task, seeds=(1, 3))])
+    assert plan(tmp_path / "gap", task, seeds=range(5)).missing == (0, 2, 4)
 
 
 def test_a_protocol_without_chance_has_one_replicate(tmp_path: Path, task: Task) -> None:

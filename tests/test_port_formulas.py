@@ -18,6 +18,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 import port_formulas
 from test_port_properties import lively
 
+from dnabench.adapters.ports import convnova as convnova_port
+from dnabench.adapters.ports import gpn as gpn_port
+
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 Config = dict[str, Any]
@@ -41,6 +44,7 @@ def hyenadna(draw: random.Random) -> Config:
         "vocab_size": draw.choice([12, 16]),
         "pad_vocab_size_multiple": draw.choice([1, 8]),
         "use_bias": draw.random() < 0.5,
+        "hyena_order": draw.choice([2, 2, 3, 4]),
     }
 
 
@@ -169,6 +173,13 @@ def test_a_port_equals_the_equations(
         torch.testing.assert_close(
             found.double(), expected, atol=5e-5 * scale, rtol=1e-4, msg=lambda m: f"{config} {m}"
         )
+
+
+def test_layers_are_dilated_in_the_order_of_the_authors() -> None:
+    cycle = gpn_port.Config(num_hidden_layers=8, dilation_cycle=5, dilation_double_every=2)
+    assert gpn_port.schedule(cycle) == [1, 1, 2, 2, 4, 1, 1, 2]
+    assert convnova_port.schedule(4, 2, 4) == [1, 1, 1, 1, 1, 1, 4, 4]
+    assert convnova_port.schedule(14, 1, 2) == [1, 1, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 1024]
 
 
 @pytest.mark.parametrize("seed", range(12))

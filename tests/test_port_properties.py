@@ -109,6 +109,17 @@ def test_the_gradient_reaches_every_parameter(config: dict[str, Any]) -> None:
     assert not still
 
 
+@pytest.mark.parametrize("kind", ["dnabert", "dnabert2", "gena", "nt v1", "nt v2"])
+def test_attention_drops_what_the_configuration_says_in_training_and_nothing_else_does(kind: str) -> None:
+    keys = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.5}
+    dropping = lively({**VARIANTS[kind], **keys}).train()
+    whole = lively({**VARIANTS[kind], **keys, "attention_probs_dropout_prob": 0.0}).train()
+    ids = torch.randint(5, 12, (2, 9))
+    assert not torch.allclose(dropping(ids).last_hidden_state, dropping(ids).last_hidden_state)
+    for steady in (whole, dropping.eval()):
+        torch.testing.assert_close(steady(ids).last_hidden_state, steady(ids).last_hidden_state)
+
+
 @pytest.mark.parametrize("fused", [True, False])
 @pytest.mark.parametrize("strategy", ["add", "ew_multiply"])
 def test_caduceus_ps_says_the_same_of_both_strands(fused: bool, strategy: str) -> None:

@@ -6,7 +6,7 @@ BERT for DNABERT, GROVER and GENA-LM's older layout, its pre-norm sibling for GE
 
 import random
 import sys
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ import transformers
 sys.path.insert(0, str(Path(__file__).parent))
 from test_port_properties import lively
 
-from dnabench.adapters.ports import dnabert
+from dnabench.adapters.ports import dnabert, dnabert2, gena_lm, nucleotide_transformer
 from dnabench.adapters.ports.registry import build
 
 pytestmark = pytest.mark.usefixtures("one_thread", "without_gradients")
@@ -245,12 +245,28 @@ def make_gated(layer: Any, config: dict[str, Any]) -> None:
     layer.output.dense = torch.nn.Linear(inner, width, bias=bias)
 
 
-def test_what_a_configuration_of_bert_leaves_out_is_what_transformers_takes() -> None:
-    theirs = transformers.BertConfig()
-    ours = dnabert.Config(vocab_size=theirs.vocab_size)
-    shared = [one.name for one in fields(ours) if hasattr(theirs, one.name)]
-    assert len(shared) >= 12
-    assert {name: getattr(ours, name) for name in shared} == {name: getattr(theirs, name) for name in shared}
+@pytest.mark.parametrize(
+    ("ours", "theirs", "own"),
+    [
+        (dnabert.Config, transformers.BertConfig, set()),
+        (gena_lm.Config, transformers.BertConfig, set()),
+        (dnabert2.Config, transformers.BertConfig, {"attention_probs_dropout_prob"}),
+        (nucleotide_transformer.Config, transformers.EsmConfig, {"mask_token_id", "pad_token_id"}),
+    ],
+    ids=lambda one: getattr(one, "__module__", ""),
+)
+def test_what_a_configuration_leaves_out_is_what_transformers_takes(ours: Any, theirs: Any, own: set[str]) -> None:
+    """But for `own`: DNABERT-2's code has no dropout in its attention, and ESM's ids are those of its vocabulary."""
+    taken = theirs()
+    told = {one.name: one.default for one in fields(ours) if one.default is not MISSING and one.name not in own}
+    shared = [name for name in told if hasattr(taken, name)]
+    assert len(shared) >= 6
+    # Their None is our False.
+    assert {name: told[name] for name in shared} == {name: _said(getattr(taken, name)) for name in shared}
+
+
+def _said(value: Any) -> Any:
+    return False if value is None else value
 
 
 def test_every_parameter_of_the_twins_is_random() -> None:

@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from dnabench.adapters.kmer import Kmer
 from dnabench.adapters.onehot import OneHot
-from dnabench.harness.metrics import evaluate
+from dnabench.harness.metrics import Value, evaluate
 from dnabench.harness.protocols import TrainRows
 from dnabench.harness.protocols import probe as probe_module
 from dnabench.harness.protocols.linear import solve_path
@@ -142,6 +142,18 @@ def test_the_path_ends_when_dev_falls_behind() -> None:
     scores = list(found.chosen["dev_scores"].values())
     assert len(scores) < len(CONFIG["strengths"])
     assert scores[-1] < max(scores)
+
+
+def test_the_path_ends_at_as_many_strengths_below_the_best_in_a_row_as_patience_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    planned = [0.5, 0.4, 0.5, 0.3, 0.6, 0.1, 0.2, 0.9]
+    scores = iter(planned)
+    monkeypatch.setattr(probe_module, "evaluate", lambda *_: Value(next(scores)))
+    rows, table = _separated(200)
+    found = probe(Table(table), rows, rows.dev.inputs, _config(strengths=[10.0**n for n in range(-6, 2)], patience=2))
+    assert list(found.chosen["dev_scores"].values()) == planned[:-1]
+    assert found.chosen["strength"] == 1e-2
 
 
 def test_leaked_dev_rows_select_nothing() -> None:

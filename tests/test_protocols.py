@@ -4,6 +4,7 @@ import dataclasses
 import inspect
 import json
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from dnabench.adapters.kmer import Kmer
 from dnabench.adapters.majority import Majority
 from dnabench.harness.errors import AdapterError, RequestError
 from dnabench.harness.protocols import PROTOCOLS, TrainRows, choose, configure, run_protocol
+from dnabench.harness.protocols.fit import bases_seen, usable_dev
 from dnabench.harness.protocols.probe import embed
 from dnabench.harness.sequence import reverse_complement
 from dnabench.harness.types import Inputs, ModelInfo, Source, Split, Target, Task
@@ -255,3 +257,25 @@ def test_a_wrong_embedding_names_the_model_and_the_row(answer: Any, message: str
     known, test = rows()
     with pytest.raises(AdapterError, match=message):
         run_protocol("probe", Model("embed", answer=answer), known, test, configure("probe", TASK))
+
+
+def test_a_pair_that_train_holds_leaves_dev_with_both_of_its_sides() -> None:
+    two = Target("class", ("0", "1"))
+    train = Split("train", Inputs(["AAC"], ["GGT"]), np.array([0]), two)
+    dev = Split(
+        "dev", Inputs(["AAC", "CCA", "TTG"], ["GGT", "CAT", "TAG"]), np.array([0, 1, 0]), two, {"n": np.arange(3)}
+    )
+    used = usable_dev(TrainRows(train, dev))
+    assert (list(used.sequences), list(used.inputs.seconds)) == (["CCA", "TTG"], ["CAT", "TAG"])
+    assert (used.labels.tolist(), used.columns["n"].tolist()) == ([1, 0], [1, 2])
+
+
+def test_the_share_of_bases_that_are_read_counts_both_sides_of_a_pair() -> None:
+    class Half:
+        def bases_read(self, sequences: list[str]) -> list[int]:
+            return [len(one) // 2 for one in sequences]
+
+    pairs = Inputs(["ACGT", "ACGTACGT"], ["AC", "ACGTAC"])
+    short = SimpleNamespace(info=ModelInfo("a", "a", 1, context_bases=5))
+    assert bases_seen(Half(), pairs) == 10 / 20
+    assert bases_seen(short, pairs) == (4 + 5 + 2 + 5) / 20

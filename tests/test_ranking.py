@@ -59,6 +59,15 @@ def test_rank_intervals_follow_from_the_pairs_that_are_told_apart() -> None:
     assert standings(normal([0.0, 0.1, 0.2])).best == (True, True, True)
 
 
+def test_ranks_are_of_all_pairs_at_once_and_not_of_each_alone() -> None:
+    joint = normal([0.0, 0.0, 0.0, 0.0, 0.0, 3.2])
+    found = pairs(joint)
+    assert found.p[0, 5] < 0.05 < found.p_max[0, 5]
+    made = standings(joint)
+    assert made.rank == ((1, 6),) * 6
+    assert made.best == (True,) * 6
+
+
 def test_of_errors_the_smallest_is_best() -> None:
     found = standings(normal([30.0, 10.0], metric="mse"))
     assert found.rank == ((2, 2), (1, 1))

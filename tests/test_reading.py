@@ -14,7 +14,7 @@ if find_spec("torch") is None:
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_readers import MAKERS, reader, rows
+from small_readers import MAKERS, WINDOWS_OF_21, reader, rows
 from torch import nn
 
 from dnabench.harness.engine import passes, windows
@@ -149,6 +149,39 @@ def test_pieces_fit_and_their_own_bases_tile_what_is_read(
         # Some rows are shorter than a k-mer: no token stands for a base of theirs.
         tokens_there = (found[0].tokens.spans[:, 1] > found[0].tokens.spans[:, 0]).any()
         assert bases_read(one, [sequence], Reading(long=long))[0] == (len(own) if tokens_there else 0)
+
+
+@pytest.mark.parametrize("family", ["caduceus", "dnabert", "hyenadna"])
+def test_windows_that_overlap_are_read_one_by_one_and_weigh_what_they_are_long(family: str) -> None:
+    one, (sequence,) = replace(reader(family), context_bases=8), rows(21, unknown=0)
+    overlapping = Reading(long="windows-overlapping")
+    alone = [embed(one, [sequence[start:end]], Reading())[0] for start, end, *_ in WINDOWS_OF_21]
+    weights = [end - start for start, end, *_ in WINDOWS_OF_21]
+    close(embed(one, [sequence], overlapping)[0], np.average(alone, axis=0, weights=weights))
+    inside = [
+        embed_bases(one, [sequence[start:end]], Reading())[0][first - start : last - start]
+        for start, end, first, last in WINDOWS_OF_21
+    ]
+    close(embed_bases(one, [sequence], overlapping)[0], np.concatenate(inside))
+    assert bases_read(one, [sequence], overlapping)[0] == 21
+
+
+@pytest.mark.parametrize("long", ["windows", "windows-overlapping"])
+def test_both_strands_of_a_row_in_windows_are_read_from_end_to_end(long: Any) -> None:
+    one, (row,) = replace(reader("caduceus"), context_bases=8), rows(21, unknown=0)
+    there, back = (embed(one, [side], Reading(long=long)) for side in (row, reverse_complement(row)))
+    close(embed(one, [row], Reading(long=long, strands="averaged")), (there + back) / 2)
+
+
+def test_a_row_is_cut_at_the_bases_that_are_asked_for_and_not_where_it_just_fits() -> None:
+    (row,) = rows(21)
+    close(
+        embed(reader("caduceus"), [row], Reading(max_bases=8, long="crop-left")),
+        embed(reader("caduceus"), [row[:8]], Reading()),
+    )
+    for limits in ({"context_tokens": 21}, {"context_bases": 21}):
+        (piece,) = pieces(replace(reader("dnabert"), **limits), [row], Reading(long="refuse"))
+        assert (piece.start, piece.end) == (0, 21)
 
 
 def test_windows_overlap_by_half_and_each_base_is_read_where_it_is_inner() -> None:

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from dnabench.adapters.cnn import CNN
+from dnabench.harness.engine.recipe import Recipe
 from dnabench.harness.errors import AdapterError, RequestError
 from dnabench.harness.protocols import configure
 from dnabench.harness.protocols.finetune import CONFIG, finetune
@@ -202,6 +204,16 @@ def test_lora_that_finds_only_some_of_its_names_says_so() -> None:
     found = finetune(Parts(), ROWS, TEST, config, 0).chosen
     assert found["adapted"] == ["dense"]
     assert found["notes"] == ["nothing in this network is called query: LoRA was put on the rest"]
+
+
+def test_a_search_keeps_the_first_of_the_runs_whose_best_look_is_the_best() -> None:
+    from dnabench.harness.engine.search import searched
+
+    curves = {1: [(0.9,), (0.2,)], 2: [(0.5,), (0.6,)], 3: [(0.1,), (0.9,)]}
+    runs: dict[int, Any] = {epochs: SimpleNamespace(curve=curve) for epochs, curve in curves.items()}
+    best, tried = searched(Recipe(search={"epochs": (1, 2, 3)}), lambda one: runs[one.epochs], judged=True)
+    assert best is runs[1]
+    assert [one.rank for one in tried] == [(0.9,), (0.6,), (0.9,)]
 
 
 def test_a_search_without_dev_rows_is_refused() -> None:

@@ -66,6 +66,21 @@ def test_labels_go_with_their_rows_and_twins_and_groups_stay_together() -> None:
         assert not {reverse_complement(s) for s in two.dev.sequences} & set(two.train.sequences)
 
 
+def test_pairs_stay_pairs_and_keep_their_labels() -> None:
+    """What stands beside a row is told by the row itself: its second sequence, and a label of its own."""
+    words = [np.base_repr(4**7 + i, 4).translate(str.maketrans("0123", "ACGT")) for i in range(30)]
+    second = {word: word[::-1] for word in words}
+    label = {word: i % 7 % 2 for i, word in enumerate(words)}
+    train, dev = (
+        Split(name, Inputs(some, [second[w] for w in some]), np.array([label[w] for w in some]), TARGET)
+        for name, some in (("train", words[:23]), ("dev", words[23:]))
+    )
+    one = redrawn(TrainRows(train, dev), 5, 2, task())
+    for part in (one.train, one.dev):
+        assert list(part.inputs.seconds) == [second[word] for word in part.sequences]
+        assert part.labels.tolist() == [label[word] for word in part.sequences]
+
+
 def test_a_configuration_names_it_only_where_it_is_asked_for() -> None:
     for name in ("fit", "probe", "finetune"):
         assert "dev_folds" not in configure(name, task())

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -191,3 +192,14 @@ def test_a_class_that_fails_to_start_is_one_sentence(tmp_path: Path) -> None:
         registry.find_model(f"{path}:Broken")
     with pytest.raises(RequestError, match=r"name its class, file\.py:Class\. It has: Broken"):
         registry.find_model(str(path))
+
+
+def test_a_name_of_ours_stays_ours_whatever_another_package_is_called(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    claims = [
+        SimpleNamespace(name="kmer", value=f"{package}:Kmer") for package in ("aaa.kmer", "dnabench.kmer", "z.kmer")
+    ]
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: claims)
+    assert registry._points.__wrapped__("any") == {"kmer": "dnabench.kmer:Kmer"}
+    assert capsys.readouterr().err.count("dnabench.kmer:Kmer is used") == 2

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ from model_folders import write_tokenizer
 from dnabench.harness.cli import run_words
 from dnabench.harness.data.checkpoints import fetch_checkpoint
 from dnabench.harness.data.hub import _ask
-from dnabench.harness.errors import AdapterError, DnabenchError, RequestError
+from dnabench.harness.errors import AdapterError, DnabenchError, RequestError, Unavailable
 from dnabench.harness.making import Loading
 from dnabench.harness.registry import find_model
 
@@ -120,6 +121,8 @@ def test_trust_in_another_model_is_no_trust_in_this_one(hub: HubServer, tmp_path
         find_model("hf", {"pretrained": NAME, "trust_remote_code": "True"})
     with pytest.raises(RequestError, match="is not run"):
         find_model(str(hub.root / "models" / NAME), how=Loading(adapter="remote-code"))
+    with pytest.raises(RequestError, match="hyenadna is a family, and adapter=remote-code another"):
+        find_model("hyenadna", {"adapter": "remote-code", "folder": str(hub.root / "models" / NAME)})
     with pytest.raises(DnabenchError):
         find_model("remote-code")
     assert not (tmp_path / "ran").exists()
@@ -142,6 +145,40 @@ def test_a_named_model_runs_its_code_with_its_own_numbers(hub: HubServer, tmp_pa
 def test_the_commit_that_is_asked_for_is_the_one_that_is_trusted(hub: HubServer) -> None:
     with pytest.raises(RequestError, match="name the same commit in both"):
         find_model(f"{NAME}@main", how=Loading(trusted=(trusted(hub),)))
+
+
+def test_code_that_takes_no_mask_never_sees_padding(hub: HubServer) -> None:
+    folder = hub.root / "models" / NAME
+    blind = CODE.replace("input_ids, attention_mask=None", "input_ids").replace("if attention_mask is None else x", "")
+    blind = blind.replace(" * attention_mask[..., None]", "")
+    (folder / "modeling_own.py").write_text(blind, encoding="utf-8")
+    model: Any = find_model(NAME, how=Loading(trusted=(trusted(hub),)))
+    rows = ["ACGTTGCAAC" * 3, "TTGACA"]
+    np.testing.assert_allclose(model.embed(rows), np.concatenate([model.embed([row]) for row in rows]), rtol=1e-5)
+
+
+def test_the_code_that_runs_is_that_of_the_named_commit_wherever_the_branch_has_moved_to(
+    hub: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = trusted(hub)
+    first: Any = find_model(NAME, how=Loading(trusted=(named,)))
+    before = first.embed(["ACGT"])
+    (hub.root / "models" / NAME / "modeling_own.py").write_text(CODE.replace("3.0", "4.0"), encoding="utf-8")
+    find_model(NAME, how=Loading(trusted=(trusted(hub),)))
+    # The stand-in serves its newest commit only; the named one is in the cache, as where there is no network.
+    again: Any = find_model(NAME, how=Loading(trusted=(named,), offline=True))
+    assert again.info == first.info
+    np.testing.assert_array_equal(again.embed(["ACGT"]), before)
+
+
+def test_a_branch_that_is_named_like_the_trusted_commit_is_not_that_commit(
+    hub: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named, moved = "0" * 40, hub.commit("models", NAME)
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", lambda *_, **__: SimpleNamespace(sha=moved, siblings=[]))
+    with pytest.raises(Unavailable, match=f"commit {named} was asked for, and the hub gave {moved}"):
+        find_model(NAME, how=Loading(trusted=(f"{NAME}@{named}",)))
+    assert not (tmp_path / "ran").exists()
 
 
 @pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])
@@ -171,8 +208,10 @@ def test_a_named_model_brings_every_file_that_its_tokens_are_read_from(hub: HubS
     assert not here & {"weights.bin", "sub/data.json"}
 
 
-def test_code_is_part_of_a_models_identity(hub: HubServer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("file", ["modeling_own.py", "merges.txt", "special_tokens_map.json", "spiece.model"])
+def test_code_and_what_it_reads_its_tokens_from_are_part_of_a_models_identity(hub: HubServer, file: str) -> None:
+    read = hub.root / "models" / NAME / file
+    read.write_text(CODE if file.endswith(".py") else '{"pad_token": "[PAD]"}', encoding="utf-8")
     first = find_model(NAME, how=Loading(trusted=(trusted(hub),))).info.options["config"]
-    code = hub.root / "models" / NAME / "modeling_own.py"
-    code.write_text(CODE.replace("3.0", "4.0"), encoding="utf-8")
+    read.write_text(read.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     assert find_model(NAME, how=Loading(trusted=(trusted(hub),))).info.options["config"] != first

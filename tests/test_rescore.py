@@ -94,6 +94,9 @@ def test_a_metric_that_is_added_is_scored_without_twins_too() -> None:
     kept = np.arange(600) % 3 > 0
     expected = matthews_corrcoef(said.truth[kept], said.outputs[0].argmax(axis=1)[kept])
     assert pair[0].checks["scores_without_duplicates"]["mcc"]["value"] == pytest.approx(expected)
+    again, words = (replace(pair[0], outputs=lambda: said), said), list[str]()
+    assert _added(rescore([again[0]], ["mcc"]), Path("x.json"), words, again) is None
+    assert words == [], "nothing is said to be added that was there"
 
 
 def test_rows_of_one_group_count_once_in_a_recall() -> None:
@@ -108,6 +111,8 @@ def test_rows_of_one_group_count_once_in_a_recall() -> None:
         assert (genes.low, genes.high) == pytest.approx(wilson(share, 100, norm.ppf(0.975)), abs=0.01)
         assert "effective rows over 100 groups (gene, G_eff 100.0)" in genes.method
         assert "no claim: about 5.0 independent groups" in made["arm"].note
+        one = recall(replace(part, columns={"arm": np.zeros(400)}), TestSet(TARGET, Dependence(groups="arm"), "toy"))
+        assert (one.value, one.low, one.note) == (share, None, "no interval: the rows form one group")
         if share == 1.0:
             assert made["chromosome"].low == wilson(1.0, 20, student.ppf(0.975, 19))[0]
 

@@ -18,6 +18,7 @@ from dnabench.harness.errors import AdapterError, RecordError, Unavailable
 from dnabench.harness.registry import find_model, find_tasks
 from dnabench.harness.report.cells import notes
 from dnabench.harness.run import provenance
+from dnabench.harness.run.cost import total_cost
 from dnabench.harness.run.meet import meet
 from dnabench.harness.run.plan import Request, make_plan
 from dnabench.harness.run.record import with_replicate
@@ -174,6 +175,15 @@ def test_missing_data_and_extras_are_unavailable(tmp_path: Path, write_suite: Wr
     before = found[0].path.read_bytes()
     go(tmp_path, Model(), tasks)
     assert found[0].path.read_bytes() == before, "the same sentence is not written again"
+
+
+def test_the_cost_of_a_cell_sums_times_and_takes_the_highest_peak() -> None:
+    facts = {"seconds": 2.0, "stages": {"embed": 1.0}, "bases": 10}
+    peaks = {"seed 0": (5.0, None), "seed 1": (9.0, 3.0)}
+    each = {name: {**facts, "peak_memory_mb": a, "peak_gpu_mb": b} for name, (a, b) in peaks.items()}
+    made = total_cost(each, {"load": 0.5})
+    assert (made["seconds"], made["peak_memory_mb"], made["peak_gpu_mb"]) == (4.5, 9.0, 3.0)
+    assert (made["stages"], made["bases_per_second"]) == ({"load": 0.5, "embed": 2.0}, 10.0)
 
 
 def test_outputs_with_nan_or_a_wrong_shape_fail_with_a_sentence(tmp_path: Path, write_suite: Writer) -> None:
@@ -420,3 +430,6 @@ def test_the_seed_that_saw_least_says_how_many_bases_were_seen(write_suite: Writ
         pair = with_replicate(pair, planned.cell, met, new, host)
     assert pair is not None
     assert pair[0].checks["bases_seen"] == 0.5
+    foreign = (replace(pair[0], key={**pair[0].key, "harness": 99}), pair[1])
+    assert [one["name"] for one in with_replicate(pair, planned.cell, met, new, host)[0].replicates][:1] == ["seed 0"]
+    assert [one["name"] for one in with_replicate(foreign, planned.cell, met, new, host)[0].replicates] == ["seed 2"]

@@ -39,6 +39,13 @@ def test_the_recomputed_scan_has_the_gradients_of_the_recurrence() -> None:
         torch.testing.assert_close(ours.double(), theirs, atol=1e-5, rtol=1e-4)
 
 
+def test_a_training_in_sixteen_bits_scans_in_thirty_two() -> None:
+    parts = scan_inputs(2, 40)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = scan(*parts)
+    torch.testing.assert_close(found.double(), step_by_step(*(part.double() for part in parts)), atol=1e-5, rtol=1e-5)
+
+
 def scan_inputs(batch: int, length: int, channels: int = 5, states: int = 4) -> list[Any]:
     """x, delta, a, b, c of sizes as Mamba has them, the same ones every time."""
     torch.manual_seed(length)

@@ -211,9 +211,14 @@ def test_a_submission_is_stored_as_a_claim_and_stands_up_to_the_check(task: Task
     assert record.checks["bases_seen"] is None
     assert not faulty(list(check_results(tmp_path / "results", intervals=True)))
     assert "already" in submit(file, task, Claim("theirs", by="somebody", weights="org/name@abc"), where).said
+    with pytest.raises(RequestError, match="--fresh replaces"):
+        submit(file, task, Claim("theirs", weights="org/name@abc", parameters=7), where)
     other = sheet(tmp_path / "q.csv", ["probability"], [1 - p for p in probabilities(n)])
     with pytest.raises(RequestError, match="other predictions"):
         submit(other, task, Claim("theirs", weights="org/name@abc"), where)
+    paler = sheet(tmp_path / "r.csv", ["probability"], [0.5 + 0.9 * (p - 0.5) for p in probabilities(n)])
+    with pytest.raises(RequestError, match="other predictions"):
+        submit(paler, task, Claim("theirs", by="somebody", weights="org/name@abc"), where)
     replacing = Where(DataOptions(), tmp_path / "results", replacing=True)
     assert submit(other, task, Claim("theirs", weights="org/name@abc"), replacing).said.startswith("replaced")
     assert len(read_records(tmp_path / "results")) == 1

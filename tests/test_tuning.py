@@ -1,6 +1,7 @@
 """LoRA, IA3 and the head alone train what they say and nothing else; heads read rows, pairs and tracks alike."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -122,9 +123,22 @@ def test_rows_are_cut_in_tokens_on_the_right_and_keep_their_special_tokens() -> 
         collated(reader, ROWS, max_tokens=2)
 
 
+def test_lora_has_the_rank_the_weight_and_the_dropout_of_its_recipe() -> None:
+    pytest.importorskip("peft", reason="needs peft: pip install 'dnabench[finetune]'")
+    module, _ = tuned("lora", lora_rank=4, lora_alpha=24.0, lora_dropout=0.25)
+    layers = [part for part in module.modules() if hasattr(part, "lora_A") and part.lora_A]
+    assert layers
+    for layer in layers:
+        assert layer.lora_A["default"].weight.shape[0] == 4
+        assert layer.scaling["default"] == 24 / 4
+        assert layer.lora_dropout["default"].p == 0.25
+
+
 def test_the_context_cuts_too_and_an_empty_row_is_served() -> None:
     reader = hyena()
     assert collated(reader, ["ACGT" * 50])["input_ids"].shape == (1, 66)
+    short = collated(replace(reader, context_bases=10), ["ACGT" * 5])["input_ids"]
+    assert short.tolist() == collated(reader, ["ACGTACGTAC"])["input_ids"].tolist()
     module = classifier(reader, 2, "mean").eval()
     assert torch.isfinite(module(**collated(reader, ["", "NNNN"]))).all()
 

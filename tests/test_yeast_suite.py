@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from dnabench.benchmarks.yeast.build import ROMAN, SPLITS, main
-from dnabench.benchmarks.yeast.families import canonical_kmers, families
-from dnabench.benchmarks.yeast.windows import NOT_IN_THE_WAY, TASKS, Chromosome, Feature, Gene
+from dnabench.benchmarks.yeast.families import canonical_kmers, divided, families
+from dnabench.benchmarks.yeast.windows import NOT_IN_THE_WAY, TASKS, Chromosome, Feature, Gene, Row
 from dnabench.harness.data.fingerprint import fingerprint_rows
 from dnabench.harness.data.genome import Window, chromosome_lengths, file_sha256, read_windows
 from dnabench.harness.data.load import load_splits
@@ -290,6 +290,14 @@ def test_a_gene_under_another_gene_gives_no_coding_row() -> None:
         rows = list(TASKS["coding_strand"](made_chromosome(*features)))
         assert [row.gene for row in rows] == named
         assert all(row.start >= 3003 for row in rows if row.gene == "backward")
+
+
+def test_a_family_in_several_splits_keeps_the_rows_of_one_training_rows_first() -> None:
+    shared, own = ("ACGTTGCATGTCAGTCCATGACGATTACAGGAT", "GGCATTCAGTACCATTGACCAGATTTACCGAGA")
+    said = [(shared, "test"), (reverse_complement(shared), "train"), (own, "dev"), (own, "test")]
+    rows = [Row("chrI", 100 * i, 100 * i + 33, "+", 0, split=split) for i, (_, split) in enumerate(said)]
+    left = divided(rows, [bases for bases, _ in said])
+    assert [(row.start, row.split, row.family) for row in left] == [(100, "train", "chrI:0"), (300, "test", "chrI:200")]
 
 
 @pytest.mark.slow

@@ -90,10 +90,6 @@ class HubTokenizer:
         found = self._library.mask_token_id
         return self.pad if found is None else int(found)
 
-    @property
-    def specials(self) -> frozenset[int]:
-        return frozenset(self._library.all_special_ids)
-
     @cached_property
     def _library(self) -> Any:
         return _transformers().AutoTokenizer.from_pretrained(self.folder, trust_remote_code=True, local_files_only=True)

@@ -92,6 +92,9 @@ def _listed(asked: Repository) -> tuple[str, list[str]]:
     commit, files = in_one_sentence(ask, asked, "")
     if not asked.revision or not _COMMIT.fullmatch(asked.revision):
         _remember(asked, commit)
+    elif commit != asked.revision:
+        # A branch may be named like a commit, and code may be trusted at this very commit alone.
+        raise Unavailable(f"model {asked.name}: commit {asked.revision} was asked for, and the hub gave {commit}")
     return commit, files
 
 

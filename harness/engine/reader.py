@@ -44,9 +44,6 @@ class Tokenizer(Protocol):
     def mask(self) -> int: ...
 
     @property
-    def specials(self) -> frozenset[int]: ...
-
-    @property
     def left(self) -> bool: ...
 
     def encode(self, sequence: str) -> Tokens:

@@ -84,8 +84,8 @@ def canonical(value: Any, indent: int | None = None) -> str:
 def plain(value: Any) -> Any:
     """Dataclasses, tuples and numpy numbers as JSON's own types; NaN and infinities become null.
 
-    >>> plain({"a": (1, Score("mcc", None))})["a"][0]
-    1
+    >>> plain({"a": (1, float("nan"))})
+    {'a': [1, None]}
     """
     if value is None or type(value) in _PLAIN:
         return value

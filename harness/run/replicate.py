@@ -74,6 +74,8 @@ def _one_fold(cell: Cell, fold: Fold, met: Met, seed: int) -> Fit:
     name = cell.model.info.name
     if outputs.shape != wanted:
         raise AdapterError(f"{name} gave outputs of shape {outputs.shape} where {wanted} was expected")
-    if not np.isfinite(outputs.astype(np.float32)).all():
+    with np.errstate(over="ignore"):
+        finite = np.isfinite(outputs.astype(np.float32)).all()
+    if not finite:
         raise AdapterError(f"{name} gave NaN or infinity among its {outputs.size} outputs (as float32)")
     return fit
