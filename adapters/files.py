@@ -21,7 +21,7 @@ WEIGHTS = (
 """In this order: pickled weights only where there are no safetensors."""
 TOKENIZER = ("tokenizer.json", "tokenizer.json.gz", "vocab.txt")
 BESIDE_CODE = (".json", ".txt", ".model")
-"""What a repository's own code reads its tokens from: merges.txt, special_tokens_map.json …"""
+"""What a repository's own code reads its tokens from, as `data/checkpoints` fetches it: a test compares the two."""
 _CHUNK = 1 << 22
 
 

@@ -63,7 +63,8 @@ def test_no_text_ends_an_annotation_or_begins_another(title: str, message: str) 
 
 @given(st.text(), st.text())
 def test_any_text_makes_xml_that_can_be_read(name: str, reason: str) -> None:
-    ElementTree.fromstring(junit(Gate((Judged(name, reason, verdict="fail", reason=reason),), GateRules())))
+    said = ElementTree.fromstring(junit(Gate((Judged(name, reason, verdict="fail", reason=reason),), GateRules())))
+    assert len(list(said.iter("failure"))) == 1
 
 
 def test_a_verdict_without_reason_is_passed_on_with_its_scores() -> None:

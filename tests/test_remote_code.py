@@ -22,7 +22,9 @@ from hub_server import HubServer
 from model_folders import ROWS as VOCABULARY
 from model_folders import write_tokenizer
 
+from dnabench.adapters import files
 from dnabench.harness.cli import run_words
+from dnabench.harness.data import checkpoints
 from dnabench.harness.data.checkpoints import fetch_checkpoint
 from dnabench.harness.data.hub import _ask
 from dnabench.harness.errors import AdapterError, DnabenchError, RequestError, Unavailable
@@ -206,6 +208,12 @@ def test_a_named_model_brings_every_file_that_its_tokens_are_read_from(hub: HubS
     here = {path.relative_to(got.folder).as_posix() for path in got.folder.rglob("*") if path.is_file()}
     assert here >= {"vocab.json", "merges.txt", "special_tokens_map.json", "spiece.model", "modeling_own.py"}
     assert not here & {"weights.bin", "sub/data.json"}
+
+
+def test_what_is_fetched_is_what_is_read_and_what_an_identity_is_made_of() -> None:
+    assert files.BESIDE_CODE == checkpoints.BESIDE_CODE
+    assert [name for name in files.WEIGHTS if name in checkpoints.WEIGHTS] == list(checkpoints.WEIGHTS)
+    assert set(files.TOKENIZER) <= set(checkpoints.TOKENIZER)
 
 
 @pytest.mark.parametrize("file", ["modeling_own.py", "merges.txt", "special_tokens_map.json", "spiece.model"])

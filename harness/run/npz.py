@@ -19,18 +19,19 @@ from dnabench.harness.types import OutputKind, Predictions
 
 Array = NDArray[Any]
 
-_BROKEN = (
+BROKEN = (
     ValueError,
     KeyError,
     EOFError,
     OSError,
+    MemoryError,
     RuntimeError,
     SyntaxError,
     TokenError,
     zipfile.BadZipFile,
     zlib.error,
 )
-"""What reading a foreign or damaged archive raises: encrypted, of an unknown compression, with a garbled head."""
+"""What reading a foreign or damaged archive raises: encrypted, of an unknown compression, with a head that lies."""
 BOMB = 2**30
 """Bytes up to which an archive may unpack, however small it is."""
 _COLUMN = "column."
@@ -60,7 +61,7 @@ def from_bytes(data: bytes, where: str) -> Predictions:
             refuse_bomb(archive, len(data))
             arrays = {name.removesuffix(".npy"): _from_npy(archive.read(name)) for name in archive.namelist()}
         return _predictions(arrays)
-    except _BROKEN as problem:
+    except BROKEN as problem:
         raise RecordError(
             f"{where} is not a file of predictions ({problem}): delete it and run the cell again"
         ) from problem

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import re
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -94,7 +93,7 @@ def _arrays(path: Path) -> Mapping[str, Array]:
             if archive.zip is not None:
                 npz.refuse_bomb(archive.zip, path.stat().st_size)
             return {name: archive[name] for name in archive.files}
-    except (ValueError, EOFError, OSError, MemoryError, zipfile.BadZipFile, NotImplementedError) as problem:
+    except npz.BROKEN as problem:
         raise DataError(f"{path} cannot be read as .npz ({problem}): write it with numpy.savez.") from problem
 
 

@@ -13,7 +13,8 @@ from ...errors import DataError, RecordError, RequestError, Unavailable
 from ...run import npz
 from ...run.meet import Met
 from ...run.record_json import plain
-from ...types import InputKind, Inputs, Predictions, RunRecord, Source, Split, Splits, Target, Task
+from ...types import InputKind, Inputs, Predictions, RunRecord, Source, Split, Splits, Task
+from ..cells import target_of
 from ..check.truth import label_faults
 from ..choose import fits
 from .match import read_submission, submitted_predictions
@@ -100,7 +101,7 @@ def _as_stored(path: Path, name: str) -> Predictions | None:
 def _met_by(rival: RunRecord, said: Predictions) -> Met:
     """A task whose data are not here, as the predictions of another model know it: its test rows without sequences."""
     facts, nothing, rows = rival.task, Inputs(()), len(said.keys)
-    target = Target(facts["target"]["kind"], tuple(facts["target"]["classes"]))
+    target = target_of(rival)
     inputs: InputKind = facts.get("inputs", "sequence")
     task = Task(said.task, facts["version"], "", inputs, target, facts["metric"], (), Source("files", {}))
     test = Split("test", Inputs([""] * rows, [""] * rows if inputs == "pair" else ()), said.truth, target, said.columns)
