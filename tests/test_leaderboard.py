@@ -491,6 +491,25 @@ def test_the_command_writes_and_checks(tree: Path, capsys: pytest.CaptureFixture
     assert run_words(["leaderboard", str(tree), "--check"]) == 0
 
 
+def test_who_waits_for_want_of_a_compiler_is_told_why_and_gets_the_same_bytes(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_words(["leaderboard", str(tree)]) == 0
+    assert run_words(["report", str(tree)]) == 0
+    quick = capsys.readouterr()
+    assert "numba" not in quick.err
+    monkeypatch.setattr("dnabench.harness.stats.bootstrap.MINUTES_FROM_OUTPUTS", 1)
+    monkeypatch.setattr("dnabench.harness.stats.bootstrap.compiles", lambda: False)
+    assert run_words(["leaderboard", str(tree), "--check"]) == 0
+    assert "without numba: pip install 'dnabench[fast]'" in capsys.readouterr().err
+    assert run_words(["report", str(tree)]) == 0
+    slow = capsys.readouterr()
+    assert slow.out in quick.out
+    assert "--no-marks needs none" in slow.err
+    assert run_words(["report", str(tree), "--no-marks"]) == 0
+    assert "numba" not in capsys.readouterr().err
+
+
 def test_the_check_names_what_a_new_record_made_stale(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run_words(["leaderboard", str(tree)])
     before = (tree / "leaderboard" / "leaderboard.md").read_bytes()

@@ -70,13 +70,17 @@ def report(  # noqa: PLR0913, PLR0917 - a command's signature is its help page
 
 
 def _table(records: list[RunRecord], words: list[str], metric: str, with_marks: bool) -> Table:
+    from ..registry import warn
     from ..report.cells import cells
     from ..report.choose import rows_of
     from ..report.marks import marks_of
     from ..report.tables import score_table
+    from ..stats.bootstrap import slow_without_compiler
 
-    rows = rows_of(records, words)
-    marks = marks_of(records, cells(records, metric or None)) if with_marks else None
+    rows, shown = rows_of(records, words), cells(records, metric or None)
+    if with_marks and (slow := slow_without_compiler(sum(cell.rows * cell.replicates for cell in shown))):
+        warn(f"{slow}, --no-marks needs none")
+    marks = marks_of(records, shown) if with_marks else None
     return score_table(records, rows, metric=metric or None, marks=marks)
 
 

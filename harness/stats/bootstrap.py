@@ -31,6 +31,8 @@ Job = tuple[Panel, Sequence[str]]
 
 COMPILED_FROM_SECONDS = 6.0
 """Work that keeps numpy busy for longer goes to numba, whose first call compiles for about 5 seconds."""
+MINUTES_FROM_OUTPUTS = 300_000
+"""Test rows times models and seeds that keep numpy busy for about a minute."""
 MOST_PLACES = 1 << 25
 """Rows × labels × models that are laid out at once: about 12 bytes each."""
 
@@ -173,6 +175,17 @@ def kernels(backend: Backend, seconds: float) -> ModuleType:
 def compiles() -> bool:
     """True where the extra `fast` (numba) is installed."""
     return importlib.util.find_spec("numba") is not None
+
+
+def slow_without_compiler(outputs: int) -> str:
+    """What to say before so many outputs (test rows times models and seeds) are resampled; empty where it is quick.
+
+    >>> slow_without_compiler(1_000)
+    ''
+    """
+    if outputs < MINUTES_FROM_OUTPUTS or compiles():
+        return ""
+    return "resampling takes minutes without numba: pip install 'dnabench[fast]' makes it several times faster"
 
 
 def numpy_seconds(panel: Panel, metrics: Sequence[str], draws: Draws, resamples: int) -> float:

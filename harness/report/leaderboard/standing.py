@@ -18,7 +18,8 @@ from scipy.stats import t as student
 
 from ...errors import DnabenchError
 from ...metrics import METRICS
-from ...stats.bootstrap import Backend, compiles
+from ...registry import warn
+from ...stats.bootstrap import Backend, compiles, slow_without_compiler
 from ...stats.joint import Joint, joint
 from ...stats.ranking import pairs, standings, suite_mean
 from ...stats.verdict import POWER
@@ -57,6 +58,8 @@ def _backend(fields: Sequence[Field]) -> Backend:
     """The compiled kernels where all tasks together pay for their compilation; both give the same draws."""
     entries = (entry for one in fields for entry in one.entries.values() if entry.counts)
     outputs = sum(entry.cell.rows * entry.cell.replicates for entry in entries)
+    if slow := slow_without_compiler(outputs):
+        warn(slow)
     return "numba" if outputs > COMPILED_FROM_OUTPUTS and compiles() else "auto"
 
 
